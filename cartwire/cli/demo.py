@@ -1,0 +1,165 @@
+"""`cartwire demo`: three syncs against the sandbox, with a day of shopping between the first and the second."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import httpx
+
+from cartwire.cli.output import as_json, emit_json, progress, summary
+from cartwire.cli.processes import free_port, prefect_server, sandbox, wait_for
+from cartwire.errors import CartwireError
+from cartwire.settings import REPOSITORY, load_settings
+
+if TYPE_CHECKING:
+    from flows.report import RunReport
+
+FOLDER = REPOSITORY / "var" / "demo"
+_WARNING = "CARTWIRE_VISIBILITY_SECONDS=1 on both sides (Iterable itself may take a minute to show what it accepted)"
+
+
+@click.command("demo")
+@click.option("--full", is_flag=True, help="The whole year instead of the last 13 weeks.")
+@click.option("--households", type=click.IntRange(1, 801), default=801, show_default=True, help="How many of the data set's.")
+@click.option("--keep-running", is_flag=True, help="Leave sandbox and Prefect up until Ctrl-C, to look around.")
+@as_json
+def command(full: bool, households: int, keep_running: bool, as_json: bool) -> int:
+    """The whole product on a year of real grocery shopping (completejourney), against the local sandbox.
+
+    First sync: everything is new. Then a scripted shop day; the second sync sends exactly its consequences. The third sends nothing.
+    """
+    started = time.monotonic()
+    weeks = 52 if full else 13
+    say = (lambda text: None) if as_json else click.echo
+    _start_over()
+    with ExitStack() as stack:
+        port = free_port()
+        api = stack.enter_context(prefect_server(REPOSITORY / "var" / "prefect", FOLDER / "prefect.log", port))
+        say(f"sandbox: {households} households, {weeks} weeks of shopping; {_WARNING}")
+        documents = REPOSITORY / "var" / "documents" / f"{weeks}w-{households}.sqlite"
+        options = [
+            "--documents",
+            str(documents),
+            "--weeks",
+            str(weeks),
+            "--households",
+            str(households),
+            "--visibility-seconds",
+            "1",
+        ]
+        servers = stack.enter_context(sandbox(options, FOLDER / "sandbox.log"))
+        env_file = _write_env(servers)
+        os.environ.update({"CARTWIRE_ENV_FILE": str(env_file), "PREFECT_API_URL": api})
+        os.environ.update({"PREFECT_HOME": str(REPOSITORY / "var" / "prefect"), "PREFECT_LOGGING_LEVEL": "WARNING"})
+        wait_for(f"{api}/health", FOLDER / "prefect.log")
+        say(
+            f"ready after {time.monotonic() - started:.0f} s. Prefect: http://127.0.0.1:{port}  commercetools: {servers['commercetools_url']}"
+            f"  Iterable: {servers['iterable_url']}"
+        )
+        rounds = _three_syncs(servers, say, quiet=as_json)
+        _check(rounds)
+        if as_json:
+            emit_json([{"title": title, "report": report.as_dict(), "received": received} for title, report, received in rounds])
+        say(_where_next(env_file, documents, time.monotonic() - started))
+        if keep_running:
+            _wait_for_interrupt(say)
+    return max(report.exit_code for _, report, _ in rounds) if rounds[-1][1].exit_code in range(1, 7) else 0
+
+
+def _three_syncs(servers: dict[str, Any], say: Any, quiet: bool) -> list[tuple[str, RunReport, dict[str, int]]]:
+    from flows.sync import sync_as_flow
+
+    rounds = []
+    for number, title in enumerate(
+        ("first sync: everything is new", "second sync: after the shop day", "third sync: nothing changed"), 1
+    ):
+        if number == 2:
+            day = httpx.post(f"{servers['commercetools_url']}/_sandbox/shop-day", json={}, timeout=60).raise_for_status().json()
+            say("\nshop day: " + ", ".join(sorted({entry["scenario"] for entry in day["scenarios"]})))
+        before = _writes(servers)
+        with progress(quiet) as callback:
+            report = sync_as_flow(load_settings(), trigger="demo", progress=callback)
+        after = _writes(servers)
+        received = {
+            endpoint: count - before.get(endpoint, 0) for endpoint, count in after.items() if count > before.get(endpoint, 0)
+        }
+        say(f"\n{title} ({sum(report.seconds.values()):.0f} s)\n{summary(report)}")
+        rounds.append((title, report, received))
+    return rounds
+
+
+def _check(rounds: list[tuple[str, RunReport, dict[str, int]]]) -> None:
+    """The demo proves what it says: the counts add up, Iterable counts the same requests, the third sync wrote nothing."""
+    for title, report, received in rounds:
+        outcomes = sum(report.total(name) for name in ("accepted", "rejected", "held", "suppressed"))
+        if report.total("planned") != outcomes:
+            raise CartwireError(f"{title}: planned {report.total('planned')} but {outcomes} outcomes")
+        if report.requests != received:
+            raise CartwireError(f"{title}: the ledger counts requests {report.requests}, the sandbox received {received}")
+    if rounds[-1][2]:
+        raise CartwireError(f"the third sync wrote: {rounds[-1][2]}")
+
+
+def _writes(servers: dict[str, Any]) -> dict[str, int]:
+    answer = httpx.get(f"{servers['iterable_url']}/_sandbox/writes", timeout=30).raise_for_status().json()
+    counts: dict[str, int] = answer["by_endpoint"]
+    return counts
+
+
+def _start_over() -> None:
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+
+
+def _write_env(servers: dict[str, Any]) -> Path:
+    values = {
+        "CTP_PROJECT_KEY": servers["project_key"],
+        "CTP_CLIENT_ID": servers["client_id"],
+        "CTP_CLIENT_SECRET": servers["client_secret"],
+        "CTP_SCOPES": servers["scopes"],
+        "CTP_API_URL": servers["commercetools_url"],
+        "CTP_AUTH_URL": servers["auth_url"],
+        "ITERABLE_API_KEY": servers["iterable_api_key"],
+        "ITERABLE_API_URL": servers["iterable_url"],
+        "CARTWIRE_SECRET": "demo-secret-demo-secret-demo-secret-demo",
+        "CARTWIRE_WAREHOUSE": FOLDER / "warehouse.duckdb",
+        "CARTWIRE_LEDGER": FOLDER / "ledger.sqlite",
+        "CARTWIRE_ANALYST_DB": FOLDER / "analyst.duckdb",
+        "CARTWIRE_STATE_DIR": FOLDER,
+        "CARTWIRE_VISIBILITY_SECONDS": 1,
+    }
+    for name in values:
+        os.environ.pop(name, None)
+    path = FOLDER / "demo.env"
+    path.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+    return path
+
+
+def _where_next(env_file: Path, documents: Path, seconds: float) -> str:
+    cartwire = f".venv/bin/cartwire --env-file {env_file.relative_to(REPOSITORY)}"
+    analyst = (FOLDER / "analyst.duckdb").relative_to(REPOSITORY)
+    return f"""
+all counts add up, the sandbox received exactly these requests, and the third sync wrote nothing ({seconds:.0f} s)
+
+look next:
+  {cartwire} status
+  {cartwire} rejections
+  .venv/bin/python -c "import duckdb; print(duckdb.connect('{analyst}', read_only=True).sql('from marts.customer_metrics limit 5'))"
+  .venv/bin/cartwire demo --keep-running        (leaves both APIs and Prefect up)
+your own projects: docs/how-to/connect-your-projects.md
+the shop's documents are kept in {documents.relative_to(REPOSITORY)}; everything else is in {FOLDER.relative_to(REPOSITORY)}"""
+
+
+def _wait_for_interrupt(say: Any) -> None:
+    say("\nrunning until Ctrl-C")
+    try:
+        while True:
+            time.sleep(1)
+    except KeyboardInterrupt:
+        say("stopped")

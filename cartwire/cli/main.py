@@ -1,0 +1,85 @@
+"""`cartwire`: the entry point. Verbs are imported when used, so that `--help` and `status` stay instant."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from cartwire import __version__
+from cartwire.errors import CartwireError
+from cartwire.masking import install_logging, mask
+
+VERBS = {
+    "sync": "Load, build, gate and send what changed, once.",
+    "plan": "Show what a sync would send now; sends nothing.",
+    "status": "Recent runs, what is held, who holds the lease.",
+    "rejections": "Rows that were refused, with the reason.",
+    "release": "Let through what the volume guard held, after looking at it.",
+    "doctor": "Check settings, both APIs and this machine; say how to mend each.",
+    "serve": "Run the sync by schedule until stopped (Prefect).",
+    "init": "Copy the shipped config/ to a folder of your own.",
+    "sandbox": "Start local stand-ins of both APIs.",
+    "demo": "The whole product on real shopping data against the sandbox.",
+}
+
+EXIT_CODES = """\b
+Exit codes:
+  0   ok
+  10  some rows were rejected
+  11  something is held by a guard, a failed test or an unknown outcome
+  12  skipped: another sync is running
+  1-6 error (2 settings or config, 3 reading, 4 build or gate, 5 delivery, 6 ledger)"""
+
+
+class _LazyVerbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"cartwire.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.command(
+    cls=_LazyVerbs,
+    help="Reverse ETL from commercetools to Iterable: only what changed, once, to people who may be messaged.",
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.version_option(__version__)
+@click.option(
+    "--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING"]), default="WARNING", help="Logs go to stderr, masked."
+)
+@click.option("--env-file", type=click.Path(exists=True, dir_okay=False), help="Read settings from this file instead of .env.")
+def main_group(log_level: str, env_file: str | None) -> None:
+    """Root of all verbs."""
+    install_logging(log_level)
+    if env_file:
+        os.environ["CARTWIRE_ENV_FILE"] = env_file
+
+
+def main() -> None:
+    """Console entry. A user's error is one masked message on stderr and its exit code; with --json also an object on stdout."""
+    try:
+        code = main_group.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except CartwireError as error:
+        if "--json" in sys.argv:
+            click.echo(json.dumps({"error": mask(str(error)), "exit_code": error.exit_code, **error.facts}, default=str))
+        click.echo(f"cartwire: {mask(str(error))}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,102 @@
+"""How verbs speak: tables for people, one JSON object for machines, a bar on terminals, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from flows.context import Progress
+    from flows.report import RunReport
+
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+
+
+def emit_json(value: Any) -> None:
+    """Print one JSON document."""
+    import orjson
+
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS, default=str).decode())
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Aligned text; numbers to the right."""
+    cells = [[_text(row.get(column)) for column in columns] for row in rows]
+    widths = [
+        max(len(column), *(len(row[index]) for row in cells)) if cells else len(column) for index, column in enumerate(columns)
+    ]
+    numeric = [bool(rows) and all(isinstance(row.get(column), int | float) for row in rows) for column in columns]
+    lines = ["  ".join(_fit(column, widths[i], numeric[i]) for i, column in enumerate(columns)).rstrip()]
+    lines += ["  ".join(_fit(cell, widths[i], numeric[i]) for i, cell in enumerate(row)).rstrip() for row in cells]
+    return "\n".join(lines)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _fit(text: str, width: int, right: bool) -> str:
+    return text.rjust(width) if right else text.ljust(width)
+
+
+@contextmanager
+def progress(quiet: bool = False) -> Iterator[Progress]:
+    """A progress callback: a live bar on a terminal, one line per step elsewhere, both on stderr."""
+    if quiet:
+        yield lambda step, done, total: None
+    elif sys.stderr.isatty():
+        with _bar() as callback:
+            yield callback
+    else:
+        yield _lines()
+
+
+def _lines() -> Progress:
+    seen: set[str] = set()
+
+    def callback(step: str, done: int, total: int | None) -> None:
+        if step not in seen:
+            seen.add(step)
+            click.echo(f"· {step}", err=True)
+
+    return callback
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def callback(step: str, done: int, total: int | None) -> None:
+            if step not in tasks:
+                tasks[step] = bar.add_task(step, total=total)
+            bar.update(tasks[step], completed=done, total=total)
+
+        yield callback
+
+
+def summary(report: RunReport) -> str:
+    """The report of a run as text: the table that adds up, then what needs a person."""
+    columns = ("planned", "accepted", "rejected", "held", "suppressed")
+    rows: list[dict[str, Any]] = [
+        {"object": row.object, "kind": row.kind if row.kind != row.object else "", **row.counts} for row in report.rows
+    ]
+    rows.append({"object": "total", "kind": "", **{name: report.total(name) for name in columns}})
+    lines = [f"run {report.run_id}", table(rows, ("object", "kind", *columns))]
+    if report.history:
+        facts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report.history.items()))
+        lines.append(f"set aside as history (before go-live or too old to act on): {facts}")
+    writes = ", ".join(f"{count} {endpoint}" for endpoint, count in sorted(report.requests.items())) or "none"
+    lines.append(f"requests: {writes}")
+    for name, seconds in sorted(report.latency_s.items()):
+        lines.append(f"{name}: accepted {seconds['p50']:.0f} s after the change (median), {seconds['p95']:.0f} s (p95)")
+    lines += [f"! {sentence}" for sentence in report.attention]
+    return "\n".join(lines)

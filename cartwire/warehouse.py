@@ -1,0 +1,75 @@
+"""Opening the warehouse. One plain connection per run: dlt, dbt and our code share the file only with identical settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from cartwire.errors import ConfigError
+from cartwire.person import key_blocks
+
+_CONTROL = """
+create schema if not exists control;
+create table if not exists control.run (
+    run_id varchar, as_of timestamp, go_live_at timestamp, project_key varchar, identity varchar, key_inner blob, key_outer blob
+);
+create table if not exists control.authority (kind varchar, authority varchar);
+"""
+
+
+def open_warehouse(path: Path, *, wait_s: float = 300.0) -> duckdb.DuckDBPyConnection:
+    """A read-write connection, time zone UTC.
+
+    Another process that holds the file (a person's `dbt run`) is waited for, up to `wait_s` seconds.
+    Raises: ConfigError naming CARTWIRE_WAREHOUSE when the file stays locked or is not a DuckDB file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        for attempt in Retrying(
+            retry=retry_if_exception_type(duckdb.IOException),
+            stop=stop_after_delay(wait_s),
+            wait=wait_random_exponential(multiplier=0.1, max=2.0),
+            reraise=True,
+        ):
+            with attempt:
+                connection = duckdb.connect(str(path))
+    except duckdb.Error as error:
+        if "lock" in str(error).lower():
+            raise ConfigError(
+                f"the warehouse {path} (CARTWIRE_WAREHOUSE) stayed locked by another process for {wait_s:.0f} s. "
+                "Close the program that has it open; for queries use CARTWIRE_ANALYST_DB instead."
+            ) from error
+        raise ConfigError(
+            f"the warehouse {path} (CARTWIRE_WAREHOUSE) cannot be opened as a DuckDB file. "
+            "It is rebuildable: move it away and run `cartwire sync`."
+        ) from error
+    connection.execute("set timezone = 'UTC'")
+    return connection
+
+
+def write_control(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    run_id: str,
+    as_of: datetime,
+    go_live_at: datetime,
+    project_key: str,
+    identity: str,
+    secret: bytes,
+    authority: Mapping[str, str],
+) -> None:
+    """Replace the one row of `control.run` and the rows of `control.authority`. Datetimes are aware UTC, stored naive UTC."""
+    inner, outer = key_blocks(secret)
+    row = [run_id, as_of.replace(tzinfo=None), go_live_at.replace(tzinfo=None), project_key, identity, inner, outer]
+    connection.execute(_CONTROL)
+    connection.execute("begin")
+    connection.execute("delete from control.run")
+    connection.execute("insert into control.run values (?, ?, ?, ?, ?, ?, ?)", row)
+    connection.execute("delete from control.authority")
+    for kind, source in authority.items():
+        connection.execute("insert into control.authority values (?, ?)", [kind, source])
+    connection.execute("commit")

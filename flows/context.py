@@ -1,0 +1,81 @@
+"""What one run carries from step to step."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from cartwire import clock
+from cartwire.settings import Settings
+from cartwire.warehouse import open_warehouse
+
+if TYPE_CHECKING:
+    import duckdb
+    from activation.ledger.store import Ledger
+
+    from clients.iterable import IterableClient
+
+
+class Progress(Protocol):
+    """Where a run says how far it is. `total` None = unknown."""
+
+    def __call__(self, step: str, done: int, total: int | None) -> None: ...
+
+
+def no_progress(step: str, done: int, total: int | None) -> None:
+    """For runs nobody watches."""
+
+
+@dataclass
+class Run:
+    """One sync from lease to report. Steps read and write it; nothing else holds run state.
+
+    Attributes:
+        run_id: time of start and a random tail; never personal.
+        trigger: `manual`, `schedule` or `demo`.
+        only_test_profiles: people outside `config/test_profiles.csv` are held.
+        held: object or model name → reason it must not be delivered in this run.
+        history: facts set aside as history in this run, per kind.
+        seconds: step name → wall time.
+    """
+
+    settings: Settings
+    ledger: Ledger
+    iterable: IterableClient
+    run_id: str = field(default_factory=lambda: f"{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}")
+    trigger: str = "manual"
+    only_test_profiles: bool = False
+    progress: Progress = no_progress
+    sleep: Callable[[float], None] = time.sleep
+    held: dict[str, str] = field(default_factory=dict)
+    history: dict[str, int] = field(default_factory=dict)
+    loaded: dict[str, int] = field(default_factory=dict)
+    failed_tests: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+    _connection: duckdb.DuckDBPyConnection | None = None
+
+    @property
+    def warehouse(self) -> duckdb.DuckDBPyConnection:
+        """The run's one connection, opened at first use and kept until `close_warehouse`."""
+        if self._connection is None:
+            self._connection = open_warehouse(self.settings.warehouse)
+        return self._connection
+
+    def close_warehouse(self) -> None:
+        """Let other processes in; called before any request to Iterable that writes."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Add the block's wall time to `seconds[step]`."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[step] = round(self.seconds.get(step, 0.0) + time.monotonic() - started, 3)

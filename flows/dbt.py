@@ -1,0 +1,109 @@
+"""dbt in this process, on the warehouse connection the run holds.
+
+The parsed project is kept between invocations (a second build of the demo saves the parse, `bench/`), and dropped when a model,
+macro, seed definition or the environment it was parsed under changes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cartwire.errors import GateClosed
+from cartwire.settings import REPOSITORY, Settings
+
+_PARSED: dict[tuple[object, ...], Any] = {}
+_SOURCES = ("dbt_project.yml", "profiles.yml", "models", "macros", "config", "tests/dbt")
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What one dbt invocation did.
+
+    Attributes:
+        built: names of models that were built.
+        held: model name → why it must not be delivered (its own failure, a failed test on it or upstream).
+        failed_tests: names of failed data tests.
+    """
+
+    built: frozenset[str]
+    held: dict[str, str] = field(default_factory=dict)
+    failed_tests: tuple[str, ...] = ()
+
+
+def build_withdrawals(settings: Settings) -> BuildResult:
+    """Stage 1: the narrow lineage of the withdrawals, without any test.
+
+    Raises: GateClosed when dbt cannot build it; nothing was sent.
+    """
+    result = _invoke(settings, ["--select", "+changed_withdrawals", "--exclude-resource-type", "test", "unit_test"])
+    if "changed_withdrawals" not in result.built:
+        reason = result.held.get("changed_withdrawals", "not built")
+        raise GateClosed(
+            f"the withdrawals could not be built ({reason}); run `dbt build --select +changed_withdrawals` to see why"
+        )
+    return result
+
+
+def build_everything(settings: Settings, *, full_refresh: bool = False) -> BuildResult:
+    """Stage 2: every model with its data tests (unit tests prove the rules in CI, not on data).
+
+    A failing node holds what is downstream of it and stops nothing else.
+    """
+    arguments = ["--exclude-resource-type", "unit_test"]
+    return _invoke(settings, [*arguments, "--full-refresh"] if full_refresh else arguments)
+
+
+def _invoke(settings: Settings, arguments: Sequence[str]) -> BuildResult:
+    from dbt.cli.main import dbtRunner
+
+    os.environ["CARTWIRE_WAREHOUSE"] = str(settings.warehouse)
+    os.environ["CARTWIRE_CONFIG"] = str(settings.config)
+    os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+    folder = settings.state_dir / "dbt"
+    common = ["--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY), "--target-path", str(folder / "target")]
+    quiet = ["--quiet", "--no-print", "--log-path", str(folder / "logs"), "--log-level", "none", "--no-write-json"]
+    key = _project_key(settings)
+    if key not in _PARSED:
+        _PARSED.clear()
+        parsed = dbtRunner().invoke(["parse", *common, *quiet])
+        if not parsed.success:
+            raise GateClosed(f"dbt cannot parse the project: {_first_line(parsed.exception)}") from parsed.exception
+        _PARSED[key] = parsed.result
+    outcome = dbtRunner(manifest=_PARSED[key]).invoke(["build", *arguments, *common, *quiet])
+    if outcome.result is None:
+        raise GateClosed(f"dbt stopped before building: {_first_line(outcome.exception)}") from outcome.exception
+    return _summarise(outcome.result.results)
+
+
+def _summarise(results: Sequence[Any]) -> BuildResult:
+    """Map dbt's node results to models that may, and must not, be delivered."""
+    built = {result.node.name for result in results if result.node.resource_type == "model" and result.status == "success"}
+    held: dict[str, str] = {}
+    failed_tests = []
+    for result in results:
+        kind, name, status = result.node.resource_type, result.node.name, str(result.status)
+        if kind == "test" and status in ("fail", "error"):
+            failed_tests.append(name)
+            for parent in result.node.depends_on.nodes:
+                held.setdefault(parent.rsplit(".", 1)[-1], f"test {name} failed")
+        elif kind in ("model", "seed") and status in ("error", "skipped"):
+            held.setdefault(name, f"{kind} {name} {'failed' if status == 'error' else 'was skipped: something upstream failed'}")
+    return BuildResult(frozenset(built), held, tuple(sorted(failed_tests)))
+
+
+def _project_key(settings: Settings) -> tuple[object, ...]:
+    paths = [path for source in _SOURCES for path in _files(REPOSITORY / source)] + list(_files(settings.config))
+    newest = max(path.stat().st_mtime_ns for path in paths)
+    return (str(settings.warehouse), str(settings.config), len(paths), newest)
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else [child for child in path.rglob("*") if child.is_file()]
+
+
+def _first_line(error: BaseException | None) -> str:
+    return str(error).strip().splitlines()[0] if error and str(error).strip() else "no reason given; see var/dbt/logs"

@@ -1,0 +1,86 @@
+"""Start, walk and end a run: lease, ledger, environment guard, steps, report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from activation.ledger.store import Ledger
+
+from cartwire import clock
+from cartwire.errors import CartwireError
+from cartwire.lock import lease
+from cartwire.settings import Settings
+from clients.iterable import IterableClient
+from flows.context import Progress, Run, no_progress
+from flows.report import RunReport, make_report
+from flows.steps import STEPS, check_before_start, project_fingerprints
+
+
+@contextmanager
+def open_run(
+    settings: Settings,
+    *,
+    trigger: str = "manual",
+    only_test_profiles: bool = False,
+    wait_s: float = 0.0,
+    progress: Progress = no_progress,
+    bind: bool = True,
+) -> Iterator[Run]:
+    """A run that holds the lease and an open ledger for the block.
+
+    Args:
+        wait_s: seconds to wait for another run's lease.
+        bind: first use binds the ledger to both projects; `plan` looks without binding.
+    Raises: LeaseTaken, LedgerError (another secret or project), ConfigError (a wrong row in `config/`).
+    """
+    check_before_start(settings)
+    with lease(settings.ledger, wait_s=wait_s):
+        ledger = Ledger.open(settings.ledger, settings.secret_bytes)
+        client = IterableClient(settings)
+        run = Run(settings, ledger, client, trigger=trigger, only_test_profiles=only_test_profiles, progress=progress)
+        try:
+            source, target = project_fingerprints(settings)
+            if bind:
+                ledger.bind(source, target, clock.now_ms())
+            else:
+                ledger.check_binding(source, target)
+            yield run
+        finally:
+            run.close_warehouse()
+            client.close()
+            ledger.close()
+
+
+def sync(
+    settings: Settings,
+    *,
+    trigger: str = "manual",
+    only_test_profiles: bool = False,
+    wait_s: float = 0.0,
+    progress: Progress = no_progress,
+    walk: Callable[[Run], None] | None = None,
+) -> RunReport:
+    """One complete sync. `walk` runs the steps (the Prefect flow passes its own); default: one after the other.
+
+    Raises: CartwireError; the run is recorded as failed and the next one recovers.
+    """
+    with open_run(settings, trigger=trigger, only_test_profiles=only_test_profiles, wait_s=wait_s, progress=progress) as run:
+        run.ledger.start_run(run.run_id, trigger)
+        try:
+            (walk or walk_steps)(run)
+        except BaseException as error:
+            code = error.exit_code if isinstance(error, CartwireError) else 1
+            run.ledger.end_run(run.run_id, "failed", code, {"error": type(error).__name__})
+            raise
+        report = make_report(run)
+        run.ledger.end_run(run.run_id, "finished", report.exit_code, report.as_dict())
+        return report
+
+
+def walk_steps(run: Run) -> None:
+    """Every step in order, in this thread."""
+    for step in STEPS:
+        run.progress(step.name, 0, None)
+        with run.timed(step.name):
+            step.do(run)

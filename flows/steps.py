@@ -1,0 +1,186 @@
+"""The steps of a sync, in the order of the design. The command line and the Prefect flow walk the same list."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from activation.deliver import deliver
+from activation.field_types import conflicts
+from activation.fold import fold
+from activation.freeze import freeze_stage
+from activation.publish import publish_ledger_views, publish_marts
+from activation.settle import resolve_unknown
+from cartwire.config_check import check_config
+from ingestion.iterable import load_iterable
+from ingestion.source import load_commercetools
+
+from activation.contracts import load_contracts
+from cartwire import clock
+from cartwire.settings import REPOSITORY, Settings
+from cartwire.warehouse import write_control
+from clients.commercetools import CommercetoolsClient
+from flows.context import Run
+from flows.dbt import build_everything, build_withdrawals
+
+WITHDRAWALS = "withdrawals"
+THE_REST = "rest"
+_MODELS_OF_THE_REST = (
+    "changed_identities",
+    "changed_users",
+    "changed_purchases",
+    "changed_carts",
+    "changed_order_cancelled",
+    "changed_order_refunded",
+    "changed_consent_changed",
+)
+_TRANSITION_KINDS = ("order_cancelled",)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A named part of the run. `retries`: how often the flow may repeat it; only where repeating is harmless."""
+
+    name: str
+    do: Callable[[Run], None]
+    retries: int = 0
+
+
+def recover(run: Run) -> None:
+    """Put right what an earlier run left: fold its verdicts, read back what is unknown."""
+    if run.ledger.recover(clock.now_ms()):
+        resolve_unknown(run.ledger, run.iterable, None, visibility_s=run.settings.visibility_seconds, sleep=run.sleep)
+    fold(run.warehouse, run.ledger)
+
+
+def load(run: Run) -> None:
+    """commercetools and Iterable into `raw` and `raw_iterable`; then the run's own row in `control`."""
+    settings = run.settings
+    source = CommercetoolsClient.from_settings(settings)
+    try:
+        _choose_authorities(run, source)
+        report = load_commercetools(run.warehouse, settings, client=source, progress=run.progress)
+        run.loaded = dict(report.rows)
+    finally:
+        source.close()
+    load_iterable(run.warehouse, settings, client=run.iterable)
+    write_run_row(run)
+
+
+def write_run_row(run: Run) -> None:
+    """Tell the models which run this is, when it is, and where history begins."""
+    authority = {kind: run.ledger.authority(kind) or "history" for kind in _TRANSITION_KINDS}
+    write_control(
+        run.warehouse,
+        run_id=run.run_id,
+        as_of=clock.now(),
+        go_live_at=clock.from_ms(run.ledger.go_live_at() or clock.now_ms()),
+        project_key=run.settings.ctp_project_key,
+        identity=run.settings.iterable_identity,
+        secret=run.settings.secret_bytes,
+        authority=authority,
+    )
+
+
+def send_withdrawals(run: Run) -> None:
+    """Stage 1, before anything else is built: nobody waits for a test to be unsubscribed."""
+    build_withdrawals(run.settings)
+    counts = freeze_stage(
+        run.warehouse, run.ledger, run.run_id, WITHDRAWALS, ["changed_withdrawals"], load_contracts(REPOSITORY / "models")
+    )
+    if counts.planned:
+        run.close_warehouse()
+        deliver(
+            run.ledger,
+            run.iterable,
+            run.run_id,
+            WITHDRAWALS,
+            visibility_s=run.settings.visibility_seconds,
+            progress=run.progress,
+            sleep=run.sleep,
+        )
+
+
+def build(run: Run) -> None:
+    """Everything else, with its data tests; what failed is held downstream."""
+    result = build_everything(run.settings)
+    run.failed_tests = result.failed_tests
+    run.held |= result.held
+
+
+def publish(run: Run) -> None:
+    """The marts of this build into the analysts' file."""
+    publish_marts(run.warehouse, run.settings.analyst_db, run.run_id)
+
+
+def freeze(run: Run) -> None:
+    """Gate the changed rows and write them, with the consent of everyone concerned, into the ledger; then let the warehouse go."""
+    contracts = load_contracts(REPOSITORY / "models")
+    held = run.held | conflicts(contracts, run.iterable.get_fields())
+    counts = freeze_stage(
+        run.warehouse,
+        run.ledger,
+        run.run_id,
+        THE_REST,
+        _MODELS_OF_THE_REST,
+        contracts,
+        held_objects=held,
+        test_profiles=run.only_test_profiles,
+    )
+    run.history = dict(counts.history)
+    run.close_warehouse()
+
+
+def send(run: Run) -> None:
+    """Deliver lane by lane; at the end everything planned has one verdict."""
+    deliver(
+        run.ledger,
+        run.iterable,
+        run.run_id,
+        THE_REST,
+        visibility_s=run.settings.visibility_seconds,
+        progress=run.progress,
+        sleep=run.sleep,
+    )
+    run.ledger.prove_conservation(run.run_id)
+
+
+def fold_outcomes(run: Run) -> None:
+    """Verdicts into `delivered`, so that the next diff sees them; then the ledger views for analysts."""
+    fold(run.warehouse, run.ledger)
+    run.close_warehouse()
+    publish_ledger_views(run.settings.ledger, run.settings.analyst_db)
+
+
+STEPS: Sequence[Step] = (
+    Step("recover", recover),
+    Step("load", load, retries=1),
+    Step("withdrawals", send_withdrawals),
+    Step("build", build),
+    Step("publish", publish),
+    Step("freeze", freeze),
+    Step("deliver", send),
+    Step("fold", fold_outcomes, retries=1),
+)
+
+
+def check_before_start(settings: Settings) -> None:
+    """What must be right before anything is touched. Raises: ConfigError naming file, row and column."""
+    check_config(settings.config)
+
+
+def project_fingerprints(settings: Settings) -> tuple[str, str]:
+    """One fingerprint of each project the ledger is bound to; keys go in hashed only."""
+    source = f"{settings.ctp_api_url}|{settings.ctp_project_key}"
+    target = f"{settings.iterable_api_url}|{settings.iterable_api_key.get_secret_value()}"
+    return hashlib.sha256(source.encode()).hexdigest(), hashlib.sha256(target.encode()).hexdigest()
+
+
+def _choose_authorities(run: Run, source: CommercetoolsClient) -> None:
+    """Record once per installation where transitions of a plain field are read from (design: one authority)."""
+    missing = [kind for kind in _TRANSITION_KINDS if run.ledger.authority(kind) is None]
+    if missing:
+        enabled = source.project().get("messages", {}).get("enabled", False)
+        for kind in missing:
+            run.ledger.set_authority(kind, "messages" if enabled else "history")
