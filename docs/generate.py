@@ -34,7 +34,9 @@ def _cli() -> str:
     parts = [NOTE, "# Command line\n", _help(main_group, "cartwire")]
     for verb in VERBS:
         if verb == "sandbox":
-            parts.append("## cartwire sandbox\n\nStarts `python -m sandbox`; see [sandbox.md](sandbox.md) and `cartwire sandbox --help`.\n")
+            parts.append(
+                "## cartwire sandbox\n\nStarts `python -m sandbox`; see [sandbox.md](sandbox.md) and `cartwire sandbox --help`.\n"
+            )
             continue
         parts += [f"## cartwire {verb}\n", _help(import_module(f"cartwire.cli.{verb}").command, f"cartwire {verb}")]
     assert EXIT_CODES.splitlines()[-1].strip() in parts[2]
@@ -65,13 +67,22 @@ def _limits() -> str:
         f"| {endpoint.rows_max} | {endpoint.body_bytes_max:,} | {endpoint.after_loss} | {endpoint.source} |"
         for name, endpoint in ENDPOINTS.items()
     ]
-    head = ["| endpoint | calls | rows a body | bytes a body | after a lost answer | source |", "| --- | --- | --- | --- | --- | --- |"]
-    text = "From `clients/endpoints.py`, which client, packing and token buckets read. `CARTWIRE_RATE_SHARE` is the share we use.\n"
+    head = [
+        "| endpoint | calls | rows a body | bytes a body | after a lost answer | source |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    text = (
+        "From `clients/endpoints.py`, which client, packing and token buckets read. `CARTWIRE_RATE_SHARE` is the share we use.\n"
+    )
     return "\n".join([NOTE, "# Iterable's limits\n", text, *head, *rows, ""])
 
 
 def _outbound() -> str:
-    parts = [NOTE, "# What is sent\n", "From the YAML beside each model in `models/activation/`: the contract of every outbound row.\n"]
+    parts = [
+        NOTE,
+        "# What is sent\n",
+        "From the YAML beside each model in `models/activation/`: the contract of every outbound row.\n",
+    ]
     for contract in sorted(load_contracts(REPOSITORY / "models").values(), key=lambda each: (each.object, each.kind)):
         parts.append(_contract(contract))
     return "\n".join(parts)
@@ -79,7 +90,10 @@ def _outbound() -> str:
 
 def _contract(contract: Contract) -> str:
     title = contract.object if contract.object == contract.kind else f"{contract.object}: {contract.kind}"
-    lines = [f"## {title}\n", f"Model `activation.{contract.model}`, endpoint `{contract.endpoint}`, since version {contract.since}."]
+    lines = [
+        f"## {title}\n",
+        f"Model `activation.{contract.model}`, endpoint `{contract.endpoint}`, since version {contract.since}.",
+    ]
     lines += ["", "| Iterable field | column | type | rules |", "| --- | --- | --- | --- |"]
     for column in contract.columns:
         if column.field:
@@ -92,7 +106,9 @@ def _rules(column: object) -> str:
     for name in ("required", "max_length", "pattern", "enum", "minimum", "maximum", "unit", "personal"):
         value = getattr(column, name)
         if value not in (None, False, "", ()):
-            shown = ", ".join(value) if isinstance(value, tuple) else f"`{value}`".replace("|", "\\|") if name == "pattern" else value
+            shown = (
+                ", ".join(value) if isinstance(value, tuple) else f"`{value}`".replace("|", "\\|") if name == "pattern" else value
+            )
             facts.append(name.replace("_", " ") if value is True else f"{name.replace('_', ' ')} {shown}")
     return "; ".join(facts)
 

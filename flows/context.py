@@ -15,8 +15,8 @@ from cartwire.warehouse import open_warehouse
 
 if TYPE_CHECKING:
     import duckdb
-    from activation.ledger.store import Ledger
 
+    from activation.ledger.store import Ledger
     from clients.iterable import IterableClient
 
 
@@ -38,7 +38,8 @@ class Run:
         run_id: time of start and a random tail; never personal.
         trigger: `manual`, `schedule` or `demo`.
         only_test_profiles: people outside `config/test_profiles.csv` are held.
-        held: object or model name → reason it must not be delivered in this run.
+        built: models this run has built; only these are delivered.
+        held: model name → reason it must not be delivered in this run.
         history: facts set aside as history in this run, per kind.
         seconds: step name → wall time.
     """
@@ -51,6 +52,7 @@ class Run:
     only_test_profiles: bool = False
     progress: Progress = no_progress
     sleep: Callable[[float], None] = time.sleep
+    built: frozenset[str] = frozenset()
     held: dict[str, str] = field(default_factory=dict)
     history: dict[str, int] = field(default_factory=dict)
     loaded: dict[str, int] = field(default_factory=dict)

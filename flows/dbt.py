@@ -6,6 +6,8 @@ macro, seed definition or the environment it was parsed under changes.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -61,11 +63,21 @@ def _invoke(settings: Settings, arguments: Sequence[str]) -> BuildResult:
     from dbt.cli.main import dbtRunner
 
     os.environ["CARTWIRE_WAREHOUSE"] = str(settings.warehouse)
-    os.environ["CARTWIRE_CONFIG"] = str(settings.config)
+    os.environ["CARTWIRE_SEEDS"] = _seed_folder(settings.config)
     os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
     folder = settings.state_dir / "dbt"
     common = ["--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY), "--target-path", str(folder / "target")]
-    quiet = ["--quiet", "--no-print", "--log-path", str(folder / "logs"), "--log-level", "none", "--no-write-json"]
+    quiet = [
+        "--quiet",
+        "--no-print",
+        "--log-path",
+        str(folder / "logs"),
+        "--log-level",
+        "none",
+        "--log-level-file",
+        "none",
+        "--no-write-json",
+    ]
     key = _project_key(settings)
     if key not in _PARSED:
         _PARSED.clear()
@@ -79,9 +91,25 @@ def _invoke(settings: Settings, arguments: Sequence[str]) -> BuildResult:
     return _summarise(outcome.result.results)
 
 
+def _seed_folder(config: Path) -> str:
+    """`config` as a path below the project.
+
+    dbt keeps a copy of what it ran under target/ at the seed's own path; for an absolute seed path that is the CSV itself,
+    which `dbt seed` would overwrite. A folder elsewhere is therefore reached by a link.
+    """
+    if config.is_relative_to(REPOSITORY):
+        return str(config.relative_to(REPOSITORY))
+    link = REPOSITORY / "var" / "seeds" / hashlib.sha256(str(config).encode()).hexdigest()[:16]
+    link.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        link.symlink_to(config)
+    return str(link.relative_to(REPOSITORY))
+
+
 def _summarise(results: Sequence[Any]) -> BuildResult:
     """Map dbt's node results to models that may, and must not, be delivered."""
     built = {result.node.name for result in results if result.node.resource_type == "model" and result.status == "success"}
+    broken = [result.node.name for result in results if str(result.status) in ("error", "fail")]
     held: dict[str, str] = {}
     failed_tests = []
     for result in results:
@@ -90,8 +118,10 @@ def _summarise(results: Sequence[Any]) -> BuildResult:
             failed_tests.append(name)
             for parent in result.node.depends_on.nodes:
                 held.setdefault(parent.rsplit(".", 1)[-1], f"test {name} failed")
-        elif kind in ("model", "seed") and status in ("error", "skipped"):
-            held.setdefault(name, f"{kind} {name} {'failed' if status == 'error' else 'was skipped: something upstream failed'}")
+        elif kind in ("model", "seed") and status == "error":
+            held.setdefault(name, f"{kind} {name} could not be built")
+        elif kind in ("model", "seed") and status == "skipped":
+            held.setdefault(name, f"not built, because these failed upstream: {', '.join(broken[:3])}")
     return BuildResult(frozenset(built), held, tuple(sorted(failed_tests)))
 
 

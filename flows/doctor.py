@@ -12,9 +12,8 @@ from enum import StrEnum
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from cartwire.config_check import check_config
-
 from cartwire import clock
+from cartwire.config_check import check_config
 from cartwire.errors import CartwireError
 from cartwire.settings import REPOSITORY, Settings
 
@@ -92,7 +91,6 @@ def _config(settings: Settings) -> Check:
 
 def _ledger(settings: Settings) -> Check:
     from activation.ledger.store import Ledger
-
     from flows.steps import project_fingerprints
 
     if not settings.ledger.exists():
@@ -228,9 +226,8 @@ def _project_type(client: IterableClient) -> Check:
 
 
 def _fields(client: IterableClient) -> Check:
-    from activation.field_types import conflicts
-
     from activation.contracts import load_contracts
+    from activation.field_types import conflicts
 
     found = conflicts(load_contracts(REPOSITORY / "models"), client.get_fields())
     if found:

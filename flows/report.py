@@ -8,7 +8,7 @@ from typing import Any
 
 from flows.context import Run
 
-_OUTCOMES = ("accepted", "rejected", "held", "suppressed")
+_COLUMNS = ("planned", "accepted", "verified", "rejected", "held", "suppressed")
 
 
 @dataclass(frozen=True)
@@ -56,26 +56,28 @@ class RunReport:
 def make_report(run: Run) -> RunReport:
     """Read the run's counts back from the ledger; nothing is taken from memory of the delivery."""
     ledger, run_id = run.ledger, run.run_id
-    rows = tuple(
-        CountRow(row["object"], row["kind"], {name: int(row[name]) for name in ("planned", *_OUTCOMES)})
-        for row in ledger.counts(run_id)
-    )
+    counts = ledger.counts(run_id)
+    rows = tuple(CountRow(row.object, row.kind, {name: getattr(row, name) for name in _COLUMNS}) for row in counts)
     alarming = ledger.held_for_attention(run_id)
-    rejected = sum(row.counts["rejected"] for row in rows)
-    attention = [f"{row['object']}: {row['rows']} held: {row['reason']}" for row in alarming]
-    attention += [f"{name} is held: {reason}" for name, reason in sorted(run.held.items()) if name.startswith("changed_")]
+    undelivered = {name: reason for name, reason in run.held.items() if name.startswith("changed_")}
+    rejected = sum(row.rejected for row in counts)
+    attention = [f"{rows_held} {kind} held: {reason}" for _, kind, reason, rows_held in alarming]
+    attention += [f"{name} is held: {reason}" for name, reason in sorted(undelivered.items())]
     if rejected:
         attention.append(f"{rejected} rejected; `cartwire rejections` shows the reasons")
     return RunReport(
         run_id=run_id,
-        exit_code=11 if alarming or run.held else 10 if rejected else 0,
+        exit_code=11 if alarming or undelivered else 10 if rejected else 0,
         rows=rows,
-        by_market=tuple(ledger.accepted_by_market(run_id)),
-        latency_s=ledger.latency(run_id),
+        by_market=tuple(
+            {"object": name, "kind": kind, "market": market, "planned": planned, "accepted": accepted}
+            for name, kind, market, planned, accepted in ledger.market_counts(run_id)
+        ),
+        latency_s={row.object: {"p50": row.p50_s, "p95": row.p95_s} for row in ledger.latencies(run_id)},
         history=run.history,
         loaded=run.loaded,
         seconds=run.seconds,
-        requests=ledger.request_counts(run_id),
+        requests={endpoint: requests for endpoint, requests, _ in ledger.request_counts(run_id)},
         peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         attention=tuple(attention),
     )

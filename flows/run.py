@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from activation.ledger.store import Ledger
-
 from cartwire import clock
 from cartwire.errors import CartwireError
 from cartwire.lock import lease
@@ -42,7 +41,7 @@ def open_run(
         try:
             source, target = project_fingerprints(settings)
             if bind:
-                ledger.bind(source, target, clock.now_ms())
+                ledger.bind(source, target, clock.now())
             else:
                 ledger.check_binding(source, target)
             yield run
@@ -66,6 +65,7 @@ def sync(
     Raises: CartwireError; the run is recorded as failed and the next one recovers.
     """
     with open_run(settings, trigger=trigger, only_test_profiles=only_test_profiles, wait_s=wait_s, progress=progress) as run:
+        run.ledger.recover()
         run.ledger.start_run(run.run_id, trigger)
         try:
             (walk or walk_steps)(run)
@@ -74,7 +74,7 @@ def sync(
             run.ledger.end_run(run.run_id, "failed", code, {"error": type(error).__name__})
             raise
         report = make_report(run)
-        run.ledger.end_run(run.run_id, "finished", report.exit_code, report.as_dict())
+        run.ledger.end_run(run.run_id, "done", report.exit_code, report.as_dict())
         return report
 
 

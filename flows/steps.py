@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from activation.contracts import Contract, load_contracts
 from activation.deliver import deliver
 from activation.field_types import conflicts
 from activation.fold import fold
 from activation.freeze import freeze_stage
 from activation.publish import publish_ledger_views, publish_marts
 from activation.settle import resolve_unknown
-from cartwire.config_check import check_config
-from ingestion.iterable import load_iterable
-from ingestion.source import load_commercetools
-
-from activation.contracts import load_contracts
 from cartwire import clock
+from cartwire.config_check import check_config
 from cartwire.settings import REPOSITORY, Settings
 from cartwire.warehouse import write_control
 from clients.commercetools import CommercetoolsClient
 from flows.context import Run
 from flows.dbt import build_everything, build_withdrawals
+from ingestion.iterable import load_iterable
+from ingestion.source import load_commercetools
 
 WITHDRAWALS = "withdrawals"
 THE_REST = "rest"
-_MODELS_OF_THE_REST = (
+MODELS_OF_THE_REST = (
     "changed_identities",
     "changed_users",
     "changed_purchases",
@@ -35,6 +34,20 @@ _MODELS_OF_THE_REST = (
     "changed_order_refunded",
     "changed_consent_changed",
 )
+MARTS = frozenset(
+    (
+        "profiles",
+        "consent_state",
+        "consent_history",
+        "customer_metrics",
+        "orders",
+        "order_lines",
+        "carts",
+        "refunds",
+        "products",
+    )
+)
+Contracts = Mapping[tuple[str, str], Contract]
 _TRANSITION_KINDS = ("order_cancelled",)
 
 
@@ -47,11 +60,17 @@ class Step:
     retries: int = 0
 
 
-def recover(run: Run) -> None:
-    """Put right what an earlier run left: fold its verdicts, read back what is unknown."""
-    if run.ledger.recover(clock.now_ms()):
-        resolve_unknown(run.ledger, run.iterable, None, visibility_s=run.settings.visibility_seconds, sleep=run.sleep)
+def fold_earlier(run: Run) -> None:
+    """Verdicts of an earlier run that died before its fold."""
     fold(run.warehouse, run.ledger)
+
+
+def read_back(run: Run) -> None:
+    """Outcomes an earlier run never learned: look at Iterable after the visibility delay. Withdrawals did not wait for this."""
+    if run.ledger.unknown_items(None):
+        run.close_warehouse()
+        resolve_unknown(run.ledger, run.iterable, None, visibility_s=run.settings.visibility_seconds, sleep=run.sleep)
+        fold(run.warehouse, run.ledger)
 
 
 def load(run: Run) -> None:
@@ -75,7 +94,7 @@ def write_run_row(run: Run) -> None:
         run.warehouse,
         run_id=run.run_id,
         as_of=clock.now(),
-        go_live_at=clock.from_ms(run.ledger.go_live_at() or clock.now_ms()),
+        go_live_at=run.ledger.go_live_at() or clock.now(),
         project_key=run.settings.ctp_project_key,
         identity=run.settings.iterable_identity,
         secret=run.settings.secret_bytes,
@@ -87,7 +106,13 @@ def send_withdrawals(run: Run) -> None:
     """Stage 1, before anything else is built: nobody waits for a test to be unsubscribed."""
     build_withdrawals(run.settings)
     counts = freeze_stage(
-        run.warehouse, run.ledger, run.run_id, WITHDRAWALS, ["changed_withdrawals"], load_contracts(REPOSITORY / "models")
+        run.warehouse,
+        run.ledger,
+        run.run_id,
+        WITHDRAWALS,
+        ["changed_withdrawals"],
+        load_contracts(REPOSITORY / "models"),
+        held_objects={},
     )
     if counts.planned:
         run.close_warehouse()
@@ -106,30 +131,38 @@ def build(run: Run) -> None:
     """Everything else, with its data tests; what failed is held downstream."""
     result = build_everything(run.settings)
     run.failed_tests = result.failed_tests
+    run.built = result.built
     run.held |= result.held
 
 
 def publish(run: Run) -> None:
-    """The marts of this build into the analysts' file."""
-    publish_marts(run.warehouse, run.settings.analyst_db, run.run_id)
+    """The marts of this build into the analysts' file; where one failed, analysts keep the version before."""
+    if run.built >= MARTS:
+        publish_marts(run.warehouse, run.settings.analyst_db, run.run_id)
 
 
 def freeze(run: Run) -> None:
     """Gate the changed rows and write them, with the consent of everyone concerned, into the ledger; then let the warehouse go."""
     contracts = load_contracts(REPOSITORY / "models")
-    held = run.held | conflicts(contracts, run.iterable.get_fields())
     counts = freeze_stage(
         run.warehouse,
         run.ledger,
         run.run_id,
         THE_REST,
-        _MODELS_OF_THE_REST,
+        [model for model in MODELS_OF_THE_REST if model in run.built],
         contracts,
-        held_objects=held,
+        held_objects=held_objects(run, contracts),
         test_profiles=run.only_test_profiles,
     )
     run.history = dict(counts.history)
     run.close_warehouse()
+
+
+def held_objects(run: Run, contracts: Contracts) -> dict[str, str]:
+    """Object or event kind → why this run must not deliver it: a failed test, or a field type that conflicts at Iterable."""
+    failed = {model.removeprefix("changed_"): run.held[model] for model in MODELS_OF_THE_REST if model in run.held}
+    mapped = run.warehouse.execute("select iterable_field, type from config.attribute_map where is_enabled").fetchall()
+    return {**failed, **conflicts(contracts, run.iterable.get_fields(), mapped)}
 
 
 def send(run: Run) -> None:
@@ -154,9 +187,10 @@ def fold_outcomes(run: Run) -> None:
 
 
 STEPS: Sequence[Step] = (
-    Step("recover", recover),
+    Step("fold earlier", fold_earlier, retries=1),
     Step("load", load, retries=1),
     Step("withdrawals", send_withdrawals),
+    Step("read back", read_back),
     Step("build", build),
     Step("publish", publish),
     Step("freeze", freeze),

@@ -1,0 +1,69 @@
+"""The fold: what the ledger settled becomes what the models see as delivered.
+
+One DuckDB transaction takes over whole settlements by id, so a fold that dies leaves nothing and a fold that is repeated
+adds nothing. Rows come as Arrow, the statements are static, and nothing here is a second source of truth:
+`rebuild_delivered` makes the same tables from the ledger alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from activation.ledger.store import Ledger
+
+_SQL = Path(__file__).parent / "sql"
+_STEPS = ("fold_outcomes.sql", "fold_users.sql")
+_EMPTY = "empty_delivered.sql"
+
+
+def fold(conn: duckdb.DuckDBPyConnection, ledger: Ledger) -> int:
+    """Bring `delivered` up to the ledger.
+
+    Args:
+        conn: the warehouse, with no transaction open.
+        ledger: read only; settlements that `delivered.folded` does not list are taken.
+    Returns: settlements folded now; 0 when there was nothing new.
+    """
+    return _fold(conn, ledger, empty_first=False)
+
+
+def rebuild_delivered(conn: duckdb.DuckDBPyConnection, ledger: Ledger) -> int:
+    """Make `delivered` anew from the whole ledger, in one transaction. Returns: settlements folded.
+
+    `held_history` stays: history never was in the ledger, and the models find it again by themselves.
+    """
+    return _fold(conn, ledger, empty_first=True)
+
+
+def _fold(conn: duckdb.DuckDBPyConnection, ledger: Ledger, *, empty_first: bool) -> int:
+    conn.execute((_SQL / "delivered_tables.sql").read_text())
+    known = set() if empty_first else {row[0] for row in conn.execute("select settlement_id from delivered.folded").fetchall()}
+    fresh = ledger.unfolded_settlements(known)
+    if not fresh.settlement_ids and not empty_first:
+        return 0
+    sources = {
+        "fold_items": fresh.items,
+        "fold_fields": fresh.fields,
+        "fold_settlements": pa.table({"settlement_id": pa.array(fresh.settlement_ids, pa.string())}),
+    }
+    for name, table in sources.items():
+        conn.register(name, table)
+    try:
+        conn.execute("begin")
+        try:
+            for step in (_EMPTY, *_STEPS) if empty_first else _STEPS:
+                conn.execute((_SQL / step).read_text())
+            conn.execute("insert into delivered.folded select settlement_id from fold_settlements")
+            conn.execute("commit")
+        except BaseException:
+            conn.execute("rollback")
+            raise
+    finally:
+        for name in sources:
+            conn.unregister(name)
+    return len(fresh.settlement_ids)

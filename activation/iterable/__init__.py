@@ -1,0 +1,1 @@
+"""Two pure functions per Iterable endpoint: render rows, interpret answers."""

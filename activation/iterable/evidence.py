@@ -1,0 +1,102 @@
+"""Did a lost request arrive? What was sent beside what Iterable shows now. Pure: both come in as values.
+
+Used after the visibility delay only. A field counts as arrived when Iterable shows the value sent, in whatever form it keeps
+it: dates come back as `2024-02-03 10:11:12 +00:00`, addresses in lower case, a cleared field is gone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from clients.iterable import EVENTS_LIMIT_MAX
+
+CART_FIELD = "shoppingCartItems"
+_UNSUBSCRIBED = "unsubscribedChannelIds"
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?: ?(?:Z|[+-]\d\d:?\d\d))?)?")
+
+
+class Evidence(StrEnum):
+    """What the read says about the effect of the send."""
+
+    present = "present"
+    absent = "absent"
+    unclear = "unclear"
+
+
+def of_user(sent: Mapping[str, Any], user: Mapping[str, Any] | None) -> Evidence:
+    """Compare a row of users/bulkUpdate or users/update with the user read back (None: there is no such user)."""
+    if user is None:
+        return Evidence.absent
+    shown = user.get("dataFields")
+    shown = shown if isinstance(shown, Mapping) else {}
+    if sent.get("email") and _folded(user.get("email") or shown.get("email")) != _folded(sent["email"]):
+        return Evidence.absent
+    for field, value in (sent.get("dataFields") or {}).items():
+        if field == "email":
+            arrived = _folded(user.get("email") or shown.get("email")) == _folded(value)
+        elif field == _UNSUBSCRIBED:
+            arrived = set(value) <= set(shown.get(field) or ())
+        else:
+            arrived = _same(value, shown.get(field))
+        if not arrived:
+            return Evidence.absent
+    return Evidence.present
+
+
+def of_cart(sent: Mapping[str, Any], user: Mapping[str, Any] | None) -> Evidence:
+    """Compare the items of an updateCart with the cart Iterable shows; an empty cart and none are the same."""
+    shown = ((user or {}).get("dataFields") or {}).get(CART_FIELD) or []
+    return Evidence.present if _cart_lines(sent.get("items") or []) == _cart_lines(shown) else Evidence.absent
+
+
+def of_fact(sent: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> Evidence:
+    """Look for an event or purchase by its id among a user's newest events.
+
+    A full page without it proves nothing: older entries were not shown.
+    """
+    if any(str(event.get("id", "")) == sent["id"] for event in events):
+        return Evidence.present
+    return Evidence.unclear if len(events) >= EVENTS_LIMIT_MAX else Evidence.absent
+
+
+def _same(sent: Any, shown: Any) -> bool:
+    if isinstance(sent, Mapping):
+        held = shown if isinstance(shown, Mapping) else {}
+        return all(_same(value, held.get(key)) for key, value in sent.items())
+    if isinstance(sent, list):
+        held_list = shown if isinstance(shown, list) else []
+        return len(sent) == len(held_list) and all(_same(one, other) for one, other in zip(sent, held_list, strict=True))
+    if isinstance(sent, bool) or isinstance(shown, bool) or sent is None or shown is None:
+        return sent is shown
+    if isinstance(sent, int | float) and isinstance(shown, int | float):
+        return float(sent) == float(shown)
+    return str(sent) == str(shown) or (_instant(sent) is not None and _instant(sent) == _instant(shown))
+
+
+def _instant(value: Any) -> datetime | None:
+    """Whole seconds of a date in any form that Iterable takes or shows (its own form has no fraction)."""
+    text = str(value)
+    if not _DATE.fullmatch(text):
+        return None
+    try:
+        moment = datetime.fromisoformat(text.replace(" +", "+").replace(" -", "-"))
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
+
+
+def _cart_lines(items: Sequence[Any]) -> list[tuple[str, float, float]]:
+    """(product, quantity, price) of each line, in an order of its own."""
+    return sorted(
+        (str(item.get("id")), float(item.get("quantity") or 0), float(item.get("price") or 0))
+        for item in items
+        if isinstance(item, Mapping)
+    )
+
+
+def _folded(value: Any) -> str:
+    return str(value or "").strip().lower()

@@ -1,0 +1,187 @@
+"""Sends the rows of one lane: claim, send in threads, settle in this thread, until none can be sent now."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from activation import crash_points
+from activation.iterable.interpret import SentRow, Signal, interpret
+from activation.ledger import reasons
+from activation.ledger.sending import Claim, LedgerItem, Outcome
+from activation.ledger.staging import StagedRow
+from activation.ledger.store import Ledger
+from activation.packing import by_turns, fit_batches
+from activation.routes import ROUTES, Route
+from cartwire.errors import DeliveryError, Throttled
+from clients.answers import Answer, refused_key
+from clients.endpoints import ENDPOINTS
+from clients.iterable import IterableClient
+
+PAGE_ROWS = 20_000
+THREADS = max(endpoint.concurrency_max for endpoint in ENDPOINTS.values())
+THROTTLED_IN_A_ROW_MAX = 30
+UNREACHABLE_IN_A_ROW_MAX = 6
+BACKOFF_BASE_S, BACKOFF_MAX_S = 0.5, 15.0
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shipment:
+    """The rows meant for one request, and how its body and path are made of those that pass the claim."""
+
+    item_ids: Sequence[int]
+    envelope: Callable[[Sequence[LedgerItem]], bytes]
+    path_values: Mapping[str, str] = field(default_factory=dict)
+
+
+class LaneSender:
+    """Sends for one stage of one run; a context manager, because it keeps threads. Counts what it did."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        client: IterableClient,
+        run_id: str,
+        stage: str,
+        *,
+        progress: Progress | None = None,
+    ) -> None:
+        self.ledger, self.client, self.run_id, self.stage = ledger, client, run_id, stage
+        self.requests = self.rows = self.throttled = 0
+        self._progress = progress or (lambda _object, _done, _rows: None)
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="deliver")
+        self._stop: DeliveryError | None = None
+        self._throttled_in_a_row = self._unreachable_in_a_row = 0
+
+    def __enter__(self) -> LaneSender:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def send_lane(self, lane: int, object_name: str, *, visible_before_ms: int) -> None:
+        """Send what may be sent now. A person's rows leave in order: a turn ends before the next begins.
+
+        Raises: DeliveryError where going on makes no sense; rows in flight are settled before.
+        """
+        route = ROUTES[object_name]
+        while rows := self.staged(lane, object_name, visible_before_ms):
+            for turn in by_turns(self._small_enough(rows, route)):
+                batches = fit_batches(turn, route.caps)
+                if self.ship(object_name, route.endpoint, (shipment(route, batch) for batch in batches), len(rows)):
+                    break  # some rows came back: they go before the next turn
+
+    def staged(self, lane: int, object_name: str, visible_before_ms: int) -> list[StagedRow]:
+        """The next page of rows that may be claimed."""
+        return self.ledger.staged_rows(
+            self.run_id, self.stage, lane, object_name, visible_before_ms=visible_before_ms, rows_max=PAGE_ROWS
+        )
+
+    def ship(self, object_name: str, endpoint: str, shipments: Iterable[Shipment], rows: int) -> frozenset[Signal]:
+        """Send shipments, some at a time, until one answer says that the rest would be in vain.
+
+        Args: rows: how many rows the shipments have in all, for the progress.
+        Returns: what the answers meant beyond their rows; with any signal some rows are staged again.
+        """
+        flying: dict[Future[Answer], Claim] = {}
+        signals: set[Signal] = set()
+        done = 0
+
+        def note(landed: Iterable[tuple[Claim, Signal]]) -> None:
+            nonlocal done
+            for claim, signal in landed:
+                signals.add(signal)
+                done += len(claim.items)
+                self._progress(object_name, done, rows)
+
+        for one in shipments:
+            note(self._clear_for_takeoff(endpoint, flying))
+            if self._stop or Signal.feature_absent in signals:
+                break
+            claim = self.ledger.claim(uuid.uuid4().hex, endpoint, one.item_ids, one.envelope)
+            done += claim.held + claim.suppressed
+            if claim.items:
+                crash_points.reach("claimed-not-sent")
+                flying[self._pool.submit(self.client.send, endpoint, claim.body, **one.path_values)] = claim
+        while flying:
+            note(self._land(endpoint, flying, None))
+        if self._stop:
+            raise self._stop
+        return frozenset(signals - {Signal.none})
+
+    def _clear_for_takeoff(self, endpoint: str, flying: dict[Future[Answer], Claim]) -> Iterator[tuple[Claim, Signal]]:
+        """Settle what lands until there is room, no back-off and a token; the claim comes right after."""
+        while len(flying) >= ENDPOINTS[endpoint].concurrency_max:
+            yield from self._land(endpoint, flying, None)
+        if self._unreachable_in_a_row and not self._stop:
+            self.client.pause(min(BACKOFF_MAX_S, BACKOFF_BASE_S * 2 ** (self._unreachable_in_a_row - 1)))
+        while not self._stop and (wait_s := self.client.reserve(endpoint)) > 0:
+            if flying:
+                yield from self._land(endpoint, flying, wait_s)
+            else:
+                self.client.pause(wait_s)
+
+    def _land(
+        self, endpoint: str, flying: dict[Future[Answer], Claim], timeout_s: float | None
+    ) -> Iterator[tuple[Claim, Signal]]:
+        """Settle the requests that have an answer, waiting for the first one at most `timeout_s`."""
+        for future in wait(flying, timeout=timeout_s, return_when=FIRST_COMPLETED).done:
+            claim = flying.pop(future)
+            yield claim, self._settle(endpoint, claim, future.result())
+
+    def _settle(self, endpoint: str, claim: Claim, answer: Answer) -> Signal:
+        crash_points.reach("sent-not-settled")
+        verdict = interpret(endpoint, [_sent(item) for item in claim.items], answer)
+        fields = tuple(sorted({name.split(".")[0] for name in verdict.filtered_fields} | verdict.filtered_fields))
+        self.ledger.settle(
+            claim.request_id,
+            [
+                Outcome(
+                    item_id=item.item_id, event=row.event, reason=row.reason, is_sticky=row.is_sticky,
+                    undelivered_fields=fields,
+                )
+                for item, row in zip(claim.items, verdict.rows, strict=True)
+            ],
+            status=answer.status, fault=answer.fault, elapsed_s=answer.elapsed_s,
+        )
+        crash_points.reach("settled-not-folded")
+        self.requests += 1
+        self.rows += len(claim.items)
+        self._heed(verdict.signal, answer, endpoint)
+        return verdict.signal
+
+    def _heed(self, signal: Signal, answer: Answer, endpoint: str) -> None:
+        self._throttled_in_a_row = self._throttled_in_a_row + 1 if signal is Signal.throttled else 0
+        self._unreachable_in_a_row = self._unreachable_in_a_row + 1 if signal is Signal.unreachable else 0
+        self.throttled += signal is Signal.throttled
+        if signal is Signal.refused:
+            self._stop = refused_key(answer)
+        elif self._throttled_in_a_row > THROTTLED_IN_A_ROW_MAX:
+            self._stop = Throttled(f"Iterable keeps asking to wait on {endpoint}; run again later", endpoint=endpoint)
+        elif self._unreachable_in_a_row > UNREACHABLE_IN_A_ROW_MAX:
+            self._stop = DeliveryError("Iterable cannot be reached: check ITERABLE_API_URL and the network", endpoint=endpoint)
+
+    def _small_enough(self, rows: Sequence[StagedRow], route: Route) -> list[StagedRow]:
+        size_max = route.caps.body_bytes_max - route.caps.overhead_bytes
+        too_large = [row.item_id for row in rows if row.size_bytes > size_max]
+        self.ledger.hold_staged(too_large, reasons.TOO_LARGE)
+        return [row for row in rows if row.size_bytes <= size_max]
+
+
+def shipment(route: Route, batch: Sequence[StagedRow]) -> Shipment:
+    """A packed batch on its route. The bulk key, where there is one, is the channel in the path."""
+    return Shipment(
+        item_ids=[row.item_id for row in batch],
+        envelope=route.envelope,
+        path_values={"channel_id": batch[0].bulk_key} if batch[0].bulk_key else {},
+    )
+
+
+def _sent(item: LedgerItem) -> SentRow:
+    return SentRow(
+        email=item.email, user_id=item.user_id, event_name=item.kind if item.object == "events" else None
+    )

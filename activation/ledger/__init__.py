@@ -1,0 +1,1 @@
+"""The delivery ledger: the only copy of what was planned, sent and decided."""

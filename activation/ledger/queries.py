@@ -1,0 +1,218 @@
+"""What people and reports ask. Every query here also runs on a read-only connection beside a writing run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from activation.ledger import reasons
+from activation.ledger.database import LedgerFile
+from activation.ledger.runs import Run
+from cartwire.errors import LedgerError
+
+ROWS_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Rows of one object and kind of a run. `verified` is the part of `accepted` that was read back; `history` is the part of
+    `held` that is history over age; the six states add up to `planned` unless rows were lost."""
+
+    object: str
+    kind: str
+    planned: int
+    accepted: int
+    verified: int
+    rejected: int
+    held: int
+    history: int
+    suppressed: int
+    superseded: int
+    open: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Seconds from the change in the shop to the acceptance at Iterable, of the accepted rows of one object."""
+
+    object: str
+    rows: int
+    p50_s: float
+    p95_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerStatus:
+    """The newest runs first, rows open per state (of all runs), and what the ledger is bound to since when."""
+
+    runs: tuple[Run, ...]
+    open_rows: dict[str, int]
+    bound_at_ms: int | None
+
+
+class Queries(LedgerFile):
+    """Reads that change nothing."""
+
+    def counts(self, run_id: str) -> list[Counts]:
+        """Planned rows (as frozen) beside the states the rows have now, per object and kind."""
+        names = ", ".join(field.name for field in fields(Counts))
+        rows = self._db.execute(
+            f"""
+            with promised as (
+                select object, kind, sum(rows) as planned from planned where run_id = :run_id group by 1, 2
+            ),
+            found as (
+                select
+                    object, kind,
+                    sum(state = 'accepted') as accepted, sum(is_verified) as verified, sum(state = 'rejected') as rejected,
+                    sum(state = 'held') as held, sum(state = 'held' and reason = :history) as history,
+                    sum(state = 'suppressed') as suppressed, sum(state = 'superseded') as superseded,
+                    sum(state in ('staged', 'sending', 'unknown')) as open
+                from items where run_id = :run_id group by 1, 2
+            )
+            select {names} from (
+                select
+                    coalesce(promised.object, found.object) as object, coalesce(promised.kind, found.kind) as kind,
+                    coalesce(planned, 0) as planned, coalesce(accepted, 0) as accepted, coalesce(verified, 0) as verified,
+                    coalesce(rejected, 0) as rejected, coalesce(held, 0) as held, coalesce(history, 0) as history,
+                    coalesce(suppressed, 0) as suppressed, coalesce(superseded, 0) as superseded, coalesce(open, 0) as open
+                from promised full join found on promised.object = found.object and promised.kind = found.kind
+            ) order by object, kind
+            """,  # noqa: S608 - column names of a dataclass
+            {"run_id": run_id, "history": reasons.HISTORY_OVER_AGE},
+        )
+        return [Counts(**dict(zip([field.name for field in fields(Counts)], row, strict=True))) for row in rows]
+
+    def prove_conservation(self, run_id: str) -> list[Counts]:
+        """Prove that every planned row ended in exactly one state, from what was written at different moments.
+
+        The planned counts (freeze) equal the rows by state (settle); no row is open; each row's state is its last
+        transition's; each accepted row has a request that carried it.
+        Returns: the counts. Raises: LedgerError naming object, kind and numbers.
+        """
+        counts = self.counts(run_id)
+        for row in counts:
+            ended = row.accepted + row.rejected + row.held + row.suppressed + row.superseded
+            if row.open or ended != row.planned:
+                raise LedgerError(
+                    f"rows are not accounted for: {row.object}/{row.kind} planned {row.planned}, ended {ended}, open {row.open};"
+                    " keep a copy of the ledger and report this",
+                    run_id=run_id, object=row.object, kind=row.kind, planned=row.planned, ended=ended, open=row.open,
+                )
+        (torn,) = self._db.execute(
+            """
+            select count(*) from items where run_id = ? and (
+                state <> coalesce(
+                    (select to_state from transitions where item_id = items.item_id order by seq desc limit 1), planned_state
+                )
+                or (state = 'accepted' and not exists (select 1 from attempts where attempts.item_id = items.item_id))
+            )
+            """,
+            (run_id,),
+        ).fetchone()
+        if torn:
+            raise LedgerError(f"{torn} rows have a state that their history does not explain", run_id=run_id, rows=torn)
+        return counts
+
+    def reason_counts(self, run_id: str) -> list[tuple[str, str, str, str, int]]:
+        """(object, kind, state, reason, rows) of what was rejected, held or suppressed, most rows first."""
+        rows = self._db.execute(
+            "select object, kind, state, reason, count(*) as found from items"
+            " where run_id = ? and state in ('rejected', 'held', 'suppressed') group by 1, 2, 3, 4 order by 5 desc, 1, 2, 3, 4",
+            (run_id,),
+        )
+        return [(name, kind, state, reason, found) for name, kind, state, reason, found in rows]
+
+    def held_for_attention(self, run_id: str) -> list[tuple[str, str, str, int]]:
+        """(object, kind, reason, rows) held by a guard, a failed test, a refused batch or an unknown outcome.
+
+        What a model itself holds (an identifier another profile owns, a deletion, a merge) and history wait by rule.
+        """
+        rows = self._db.execute(
+            "select object, kind, reason, count(*) as found from items where run_id = ? and state = 'held'"
+            " and not (planned_state = 'held' and is_sticky) and reason <> ? group by 1, 2, 3 order by 4 desc, 1, 2, 3",
+            (run_id, reasons.HISTORY_OVER_AGE),
+        )
+        return [(name, kind, reason, found) for name, kind, reason, found in rows]
+
+    def rejections(
+        self,
+        *,
+        run_id: str | None = None,
+        object_name: str | None = None,
+        states: Sequence[str] = ("rejected", "held"),
+        since_ms: int | None = None,
+        with_addresses: bool = False,
+        rows_max: int = ROWS_MAX,
+    ) -> list[dict[str, Any]]:
+        """Rows that did not arrive, newest first, with their reasons; without addresses unless asked for."""
+        addresses = ", item_values.email, item_values.user_id" if with_addresses else ""
+        cursor = self._db.execute(
+            f"""
+            select
+                items.item_id, items.run_id, items.object, items.kind, items.subject, items.person_key, items.market_code,
+                items.state, items.reason, items.is_sticky, items.changed_at_ms, requests.endpoint, requests.status {addresses}
+            from items
+            inner join item_values on item_values.item_id = items.item_id
+            left join requests on requests.request_id = items.request_id
+            where items.state in ({", ".join("?" * len(states))})
+                and (? is null or items.run_id = ?) and (? is null or items.object = ?)
+                and (? is null or items.changed_at_ms >= ?)
+            order by items.item_id desc limit ?
+            """,  # noqa: S608 - placeholders and constants
+            (*states, run_id, run_id, object_name, object_name, since_ms, since_ms, rows_max),
+        )
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def latencies(self, run_id: str) -> list[Latency]:
+        """p50 and p95 of accepted_at - source_modified_at per object (nearest rank)."""
+        rows = self._db.execute(
+            """
+            with waits as (
+                select
+                    object, changed_at_ms - source_modified_at_ms as wait_ms,
+                    row_number() over (partition by object order by changed_at_ms - source_modified_at_ms) as rank,
+                    count(*) over (partition by object) as rows
+                from items where run_id = ? and state = 'accepted' and source_modified_at_ms is not null
+            )
+            select object, rows, min(case when rank * 100 >= rows * 50 then wait_ms end) / 1000.0,
+                min(case when rank * 100 >= rows * 95 then wait_ms end) / 1000.0
+            from waits group by object, rows order by object
+            """,
+            (run_id,),
+        )
+        return [Latency(object=name, rows=found, p50_s=p50_s, p95_s=p95_s) for name, found, p50_s, p95_s in rows]
+
+    def market_counts(self, run_id: str) -> list[tuple[str, str, str | None, int, int]]:
+        """(object, kind, market_code, planned rows, accepted rows) of a run."""
+        rows = self._db.execute(
+            "select object, kind, market_code, count(*), sum(state = 'accepted') from items where run_id = ?"
+            " group by 1, 2, 3 order by 1, 2, 3",
+            (run_id,),
+        )
+        return [tuple(row) for row in rows]
+
+    def request_counts(self, run_id: str) -> list[tuple[str, int, int]]:
+        """(endpoint, requests, rows) of a run."""
+        rows = self._db.execute(
+            "select endpoint, count(*), sum(rows) from requests where run_id = ? group by 1 order by 1", (run_id,)
+        )
+        return [tuple(row) for row in rows]
+
+    def status(self, runs_max: int = 10) -> LedgerStatus:
+        """The newest runs and what is open."""
+        columns = ", ".join(field.name for field in fields(Run))
+        runs = self._db.execute(
+            f"select {columns} from runs order by started_at_ms desc, run_id desc limit ?", (runs_max,)  # noqa: S608
+        ).fetchall()
+        open_rows = self._db.execute(
+            "select state, count(*) from items where state in ('staged', 'sending', 'unknown') group by state order by state"
+        ).fetchall()
+        bound = self._db.execute("select value from meta where key = 'bound_at_ms'").fetchone()
+        return LedgerStatus(
+            runs=tuple(Run(**dict(zip([field.name for field in fields(Run)], run, strict=True))) for run in runs),
+            open_rows=dict(open_rows),
+            bound_at_ms=int(bound[0]) if bound else None,
+        )

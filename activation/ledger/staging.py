@@ -1,0 +1,130 @@
+"""What may be sent next: staged rows of a lane, and rows that wait for something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from activation.ledger.database import LedgerFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagedRow:
+    """Enough of a row to pack it. `size_bytes` is its fragment's."""
+
+    item_id: int
+    person_key: str
+    bulk_key: str
+    size_bytes: int
+
+
+# A person created or renamed in this run: rows of lanes 2 and 3 that lie before the row's own lane.
+PERSON_ROWS = """
+    from items as person
+    where person.run_id = items.run_id and person.person_key = items.person_key
+        and person.object in ('identities', 'users') and person.lane < items.lane
+"""
+PURCHASE_ACCEPTED = """
+    exists (
+        select 1 from items as purchase
+        where purchase.object = 'purchases' and purchase.subject = items.depends_on
+            and purchase.object in ('purchases', 'events') and purchase.state = 'accepted'
+    )
+"""
+PURCHASE_OPEN = """
+    exists (
+        select 1 from items as purchase
+        where purchase.run_id = items.run_id and purchase.stage = items.stage
+            and purchase.object = 'purchases' and purchase.subject = items.depends_on
+            and purchase.state in ('staged', 'sending', 'unknown')
+    )
+"""
+STAGED = f"""
+select items.item_id, items.person_key, items.bulk_key, length(item_values.fragment)
+from items inner join item_values on item_values.item_id = items.item_id
+where items.run_id = :run_id and items.stage = :stage and items.lane = :lane and items.object = :object
+    and items.state = 'staged'
+    and (items.depends_on is null or {PURCHASE_ACCEPTED})
+    and (items.waits_for_person = 0 or not exists (
+        select 1 {PERSON_ROWS} and not (
+            person.state = 'accepted' and (person.is_verified = 1 or person.changed_at_ms <= :visible_before_ms)
+        )
+    ))
+order by items.item_id
+limit :rows
+"""  # noqa: S608 - constants of this module
+OF_STAGE = "items.run_id = :run_id and items.stage = :stage and items.state = 'staged'"
+BLOCKED_BY_PERSON = f"""
+select items.item_id from items
+where {OF_STAGE} and items.waits_for_person = 1 and exists (
+    select 1 {PERSON_ROWS} and person.state in ('rejected', 'held', 'suppressed', 'superseded')
+)
+"""  # noqa: S608
+BLOCKED_BY_PURCHASE = f"""
+select items.item_id from items
+where {OF_STAGE} and items.depends_on is not null and not {PURCHASE_ACCEPTED} and not {PURCHASE_OPEN}
+"""  # noqa: S608
+PERSONS_AWAITED = f"""
+select max((select max(person.changed_at_ms) {PERSON_ROWS} and person.state = 'accepted' and person.is_verified = 0))
+from items where {OF_STAGE} and items.waits_for_person = 1
+"""  # noqa: S608
+
+
+class Staging(LedgerFile):
+    """Reads for the delivery loop."""
+
+    def lanes(self, run_id: str, stage: str) -> list[tuple[int, str]]:
+        """(lane, object) of the stage's staged rows, in the order in which they are sent."""
+        rows = self._db.execute(
+            f"select distinct items.lane, items.object from items where {OF_STAGE} order by 1, 2",  # noqa: S608
+            {"run_id": run_id, "stage": stage},
+        )
+        return [(int(lane), str(name)) for lane, name in rows]
+
+    def staged_rows(
+        self, run_id: str, stage: str, lane: int, object_name: str, *, visible_before_ms: int, rows_max: int
+    ) -> list[StagedRow]:
+        """Rows that may be claimed now, oldest plan first.
+
+        Left out: rows whose purchase is not accepted, and rows of a person created or renamed in this run, unless that
+        was accepted at or before `visible_before_ms` or has been read back.
+        """
+        rows = self._db.execute(
+            STAGED,
+            {
+                "run_id": run_id, "stage": stage, "lane": lane, "object": object_name,
+                "visible_before_ms": visible_before_ms, "rows": rows_max,
+            },
+        )
+        return [
+            StagedRow(item_id=item_id, person_key=person_key, bulk_key=bulk_key, size_bytes=size_bytes or 0)
+            for item_id, person_key, bulk_key, size_bytes in rows
+        ]
+
+    def staged_count(self, run_id: str, stage: str) -> int:
+        """Rows of the stage still to be sent or decided."""
+        row = self._db.execute(
+            f"select count(*) from items where {OF_STAGE}", {"run_id": run_id, "stage": stage}  # noqa: S608
+        ).fetchone()
+        return int(row[0])
+
+    def blocked_rows(self, run_id: str, stage: str) -> tuple[list[int], list[int]]:
+        """Ids of staged rows that can no longer be sent: (their person was not accepted, their purchase was not)."""
+        where = {"run_id": run_id, "stage": stage}
+        by_person = [int(row[0]) for row in self._db.execute(BLOCKED_BY_PERSON, where)]
+        taken = set(by_person)
+        by_purchase = [int(row[0]) for row in self._db.execute(BLOCKED_BY_PURCHASE, where) if row[0] not in taken]
+        return by_person, by_purchase
+
+    def person_accepted_at_ms(self, run_id: str, stage: str) -> int | None:
+        """When the last person that staged rows wait for was accepted; None if they wait for nobody."""
+        row = self._db.execute(PERSONS_AWAITED, {"run_id": run_id, "stage": stage}).fetchone()
+        return int(row[0]) if row[0] is not None else None
+
+    def recently_withdrawn(self, person_key: str, since_ms: int) -> list[str]:
+        """Channel ids of the person's withdrawals accepted since then, which a read of Iterable may not show yet."""
+        rows = self._db.execute(
+            "select distinct bulk_key from items where person_key = ? and object = 'withdrawals' and state = 'accepted'"
+            " and changed_at_ms >= ? order by 1",
+            (person_key, since_ms),
+        )
+        return [str(row[0]) for row in rows]

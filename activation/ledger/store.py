@@ -1,0 +1,53 @@
+"""The ledger: one SQLite file, the only copy of what was planned, sent and decided.
+
+Its parts are files of their own: runs, freezing, staging, sending, recovery, queries, folding. One process writes at a
+time, under the lease; others read through `read_only` while it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from activation.ledger.database import open_reader, open_writer
+from activation.ledger.folding import Folding
+from activation.ledger.freezing import Freezing
+from activation.ledger.queries import Queries
+from activation.ledger.recovery import Recovering
+from activation.ledger.runs import Runs
+from activation.ledger.staging import Staging
+
+
+class Ledger(Runs, Freezing, Staging, Recovering, Queries, Folding):
+    """The writing side of a run."""
+
+    @classmethod
+    def open(cls, path: Path, secret: bytes) -> Ledger:
+        """Open for writing, creating or migrating the file; close it when done.
+
+        Raises: LedgerError for a newer file, or one made with another CARTWIRE_SECRET.
+        """
+        ledger = cls(open_writer(path), path)
+        try:
+            ledger.claim_secret(secret)
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@contextmanager
+def read_only(path: Path) -> Iterator[Queries]:
+    """The questions of `status`, `rejections` and `explain`, for the length of the block, beside a writing run."""
+    reader = Queries(open_reader(path), path)
+    try:
+        yield reader
+    finally:
+        reader.close()

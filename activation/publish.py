@@ -1,0 +1,146 @@
+"""The analysts' database: a symlink to a versioned, read-only DuckDB file, replaced whole.
+
+Readers never wait and never see half a run: an open reader keeps its file, a new one gets the new file. The file is
+written in the storage format that DuckDB 1.x reads, so that common BI tools open it. It holds marts and, after the fold,
+what happened to every planned row, without payloads.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from activation.ledger_rows import ledger_streams
+from cartwire.clock import now
+from cartwire.errors import CartwireError, ConfigError
+
+STORAGE_VERSION = "v1.0.0"
+READ_ONLY = 0o444
+_SQL = Path(__file__).parent / "sql"
+
+
+def publish_marts(conn: duckdb.DuckDBPyConnection, analyst_db: Path, run_id: str) -> Path:
+    """Write the marts into a new version of the analysts' database and make it the current one.
+
+    Args:
+        conn: the warehouse, with all marts built and no transaction open.
+        analyst_db: the symlink that analysts open (CARTWIRE_ANALYST_DB).
+        run_id: stands in `marts.published`, so that a report can say which run its figures are of.
+    Returns: the new version's file.
+    Raises: ConfigError where `analyst_db` is a file of its own; CartwireError where a mart is missing. The current version
+        stays what it was.
+    """
+    with _new_version(analyst_db) as path, _attached(conn, path):
+        parameters = {"run_id": run_id, "published_at": now().replace(tzinfo=None)}
+        try:
+            _in_transaction(conn, "publish_marts.sql", parameters)
+        except duckdb.CatalogException as error:
+            raise CartwireError("the marts cannot be published: one of them was never built; run `dbt build`") from error
+    return path
+
+
+def publish_ledger_views(ledger: Path, analyst_db: Path) -> Path:
+    """Add what the ledger knows to a copy of the current version and make that the current one.
+
+    Args:
+        ledger: the ledger's SQLite file; read only, works beside a writer.
+    Returns: the new version's file. Tables `ledger.runs`, `.items`, `.requests`, `.counts`; no addresses and no payloads.
+    """
+    current = _current(analyst_db)
+    with _new_version(analyst_db) as path:
+        if current is not None:
+            shutil.copyfile(current, path)
+        with duckdb.connect() as conn, _attached(conn, path), ledger_streams(ledger) as streams:
+            for name, stream in streams.items():
+                conn.register(name, stream)
+            _in_transaction(conn, "publish_ledger.sql", {})
+    return path
+
+
+def _in_transaction(conn: duckdb.DuckDBPyConnection, file_name: str, parameters: dict[str, object]) -> None:
+    conn.execute("begin")
+    try:
+        for statement in duckdb.extract_statements((_SQL / file_name).read_text()):
+            wanted = {name: parameters[name] for name in statement.named_parameters}
+            conn.execute(statement, wanted or None)
+        conn.execute("commit")
+    except BaseException:
+        conn.execute("rollback")
+        raise
+
+
+@contextmanager
+def _attached(conn: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
+    """The file as catalog `analyst`; on leaving, everything is in the file itself and none in a write-ahead log."""
+    quoted = str(path).replace("'", "''")
+    conn.execute(f"attach '{quoted}' as analyst (storage_version '{STORAGE_VERSION}')")
+    try:
+        yield
+        conn.execute("checkpoint analyst")
+    finally:
+        conn.execute("detach analyst")
+
+
+@contextmanager
+def _new_version(analyst_db: Path) -> Iterator[Path]:
+    """A path for the next version. On success it is made durable, read-only and current; on failure it is removed.
+
+    The version before the current one is kept for readers that are just opening it; older ones and what a dead run left
+    are removed.
+    """
+    analyst_db.parent.mkdir(parents=True, exist_ok=True)
+    current = _current(analyst_db)
+    versions = _versions(analyst_db)
+    path = analyst_db.with_name(f"{analyst_db.stem}-{max([0, *versions]) + 1:06d}{analyst_db.suffix}")
+    try:
+        yield path
+        _sync(path)
+        path.chmod(READ_ONLY)
+        link = analyst_db.with_name(f".{analyst_db.name}.next")
+        link.unlink(missing_ok=True)
+        link.symlink_to(path.name)
+        link.replace(analyst_db)
+        _sync(analyst_db.parent)
+    except BaseException:
+        _remove(path)
+        raise
+    for version in versions.values():
+        if version != current:
+            _remove(version)
+
+
+def _current(analyst_db: Path) -> Path | None:
+    if analyst_db.is_symlink():
+        target = analyst_db.parent / analyst_db.readlink()
+        return target if target.exists() else None
+    if analyst_db.exists():
+        raise ConfigError(
+            f"{analyst_db} (CARTWIRE_ANALYST_DB) is a file of its own; it has to be free, because it becomes a symlink "
+            "to the newest version: move the file away"
+        )
+    return None
+
+
+def _versions(analyst_db: Path) -> dict[int, Path]:
+    pattern = re.compile(re.escape(analyst_db.stem) + r"-(\d{6,})" + re.escape(analyst_db.suffix))
+    found = ((pattern.fullmatch(path.name), path) for path in analyst_db.parent.iterdir())
+    return {int(match[1]): path for match, path in found if match}
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

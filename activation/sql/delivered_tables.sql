@@ -1,0 +1,44 @@
+-- What the fold writes. The same tables as macros/ensure_sources.sql makes for plain dbt: either may come first.
+create schema if not exists delivered;
+
+create table if not exists delivered.outcomes (
+    object varchar,
+    kind varchar,
+    subject varchar,
+    person_key varchar,
+    fingerprint varchar,
+    state varchar,
+    reason varchar,
+    is_sticky boolean,
+    run_id varchar,
+    settled_at timestamp
+);
+
+create table if not exists delivered.users (
+    person_key varchar,
+    email varchar,
+    user_id varchar,
+    fields_fingerprint varchar,
+    accepted_at timestamp
+);
+
+create table if not exists delivered.user_fields (
+    person_key varchar,
+    field varchar,
+    type varchar,
+    value varchar,
+    fingerprint varchar
+);
+
+create table if not exists delivered.held_history (
+    object varchar,
+    kind varchar,
+    subject varchar,
+    person_key varchar,
+    occurred_at timestamp,
+    reason varchar,
+    run_id varchar,
+    seen_at timestamp
+);
+
+create table if not exists delivered.folded (settlement_id varchar);

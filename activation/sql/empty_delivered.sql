@@ -1,0 +1,5 @@
+-- Everything that the ledger can make anew.
+delete from delivered.outcomes;
+delete from delivered.users;
+delete from delivered.user_fields;
+delete from delivered.folded;

@@ -1,0 +1,90 @@
+-- The verdict that holds for each subject of the settlements in `fold_items`. Of several the newest holds, but
+--   a fact that was accepted stays accepted, whatever later run tried it again;
+--   a verdict that is neither accepted nor sticky (held by a guard, by a failed test) displaces neither: the diff plans
+--   its row again anyhow, and what Iterable holds, and how much of it, is still what was accepted.
+-- An accepted purchase is also an emptied cart: Iterable clears the cart when it takes a purchase.
+create or replace temp table fold_outcomes as
+with verdicts as (
+    select
+        object,
+        kind,
+        subject,
+        person_key,
+        fingerprint,
+        state,
+        nullif(reason, '') as reason,
+        is_sticky,
+        run_id,
+        make_timestamp(settled_at_ms * 1000) as settled_at,
+        item_id
+    from fold_items
+),
+
+emptied_carts as (
+    select
+        'carts' as object,
+        'carts' as kind,
+        person_key as subject,
+        person_key,
+        'empty' as fingerprint,
+        'accepted' as state,
+        cast(null as varchar) as reason,
+        false as is_sticky,
+        run_id,
+        settled_at,
+        item_id
+    from verdicts
+    where object = 'purchases' and state = 'accepted'
+),
+
+fresh as (
+    select * from verdicts
+    union all
+    select * from emptied_carts
+),
+
+standing as (
+    select
+        outcomes.object,
+        outcomes.kind,
+        outcomes.subject,
+        outcomes.person_key,
+        outcomes.fingerprint,
+        outcomes.state,
+        outcomes.reason,
+        outcomes.is_sticky,
+        outcomes.run_id,
+        outcomes.settled_at,
+        0 as item_id
+    from delivered.outcomes
+    semi join fresh on outcomes.object = fresh.object and outcomes.subject = fresh.subject
+),
+
+candidates as (
+    select * from fresh
+    union all
+    select * from standing
+)
+
+select * exclude (item_id)
+from candidates
+qualify row_number() over (
+    partition by object, subject
+    order by
+        case
+            when state = 'accepted' and object in ('purchases', 'events') then 2
+            when state = 'accepted' or is_sticky then 1
+            else 0
+        end desc,
+        settled_at desc,
+        item_id desc
+) = 1;
+
+delete from delivered.outcomes
+using fold_outcomes
+where outcomes.object = fold_outcomes.object and outcomes.subject = fold_outcomes.subject;
+
+insert into delivered.outcomes by name
+select * from fold_outcomes;
+
+drop table fold_outcomes;

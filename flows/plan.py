@@ -1,0 +1,154 @@
+"""What a sync would send now: counted, estimated, sent to nobody."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from activation.contracts import Contract, load_contracts
+from activation.fold import fold
+from activation.routes import ROUTES
+from activation.verdicts import Policy, judge
+from cartwire.masking import mask_email
+from cartwire.settings import REPOSITORY, Settings
+from clients.endpoints import ENDPOINTS
+from flows.context import Progress, Run, no_progress
+from flows.run import open_run
+from flows.steps import MODELS_OF_THE_REST, build, held_objects, load
+
+EXAMPLES_MAX = 3
+
+
+@dataclass(frozen=True)
+class PlannedKind:
+    """One object and kind.
+
+    Attributes:
+        states: rows per verdict: staged (would be sent), rejected, held, suppressed.
+        reasons: reason → rows, of what would not be sent.
+        people: persons among the staged rows.
+        requests, minutes: what they cost under the limits and our share of them.
+        fields: Iterable field → people whose value would change.
+        may_trigger: what journeys may fire on: the event itself, or profile fields.
+        examples: a few people, masked unless asked for.
+    """
+
+    object: str
+    kind: str
+    states: dict[str, int]
+    reasons: dict[str, int]
+    people: int
+    requests: int
+    minutes: float
+    fields: dict[str, int]
+    may_trigger: tuple[str, ...]
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All kinds in the order of delivery, and facts that would be set aside as history."""
+
+    kinds: tuple[PlannedKind, ...]
+    history: dict[str, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return asdict(self)
+
+
+def plan(settings: Settings, *, progress: Progress = no_progress, in_clear: bool = False, wait_s: float = 0.0) -> Plan:
+    """Load, build and judge as a sync would, then stop before anything is frozen. Binds nothing, writes to no API.
+
+    Raises: what `sync` raises before its delivery.
+    """
+    with open_run(settings, trigger="plan", progress=progress, wait_s=wait_s, bind=False) as run:
+        fold(run.warehouse, run.ledger)
+        load(run)
+        build(run)
+        contracts = load_contracts(REPOSITORY / "models")
+        policy = Policy(contracts=contracts, held=held_objects(run, contracts), held_by_guard={})
+        models = ["changed_withdrawals", *(model for model in MODELS_OF_THE_REST if model in run.built)]
+        kinds = tuple(
+            planned
+            for model in models
+            for planned in _kinds(run.warehouse.table(f"changes.{model}").to_arrow_table(), policy, contracts, settings, in_clear)
+        )
+        return Plan(kinds, _history(run))
+
+
+def _kinds(
+    table: pa.Table, policy: Policy, contracts: Mapping[tuple[str, str], Contract], settings: Settings, in_clear: bool
+) -> list[PlannedKind]:
+    if table.num_rows == 0:
+        return []
+    verdicts, _ = judge(table, policy)
+    pairs = list(zip(table.column("object").to_pylist(), table.column("kind").to_pylist(), strict=True))
+    found = []
+    for name, kind in sorted(set(pairs)):
+        positions = [index for index, pair in enumerate(pairs) if pair == (name, kind)]
+        staged = table.take([index for index in positions if verdicts[index].state == "staged"])
+        states = Counter(str(verdicts[index].state) for index in positions)
+        reasons = Counter(verdicts[index].reason for index in positions if verdicts[index].reason)
+        keys = staged.column("person_key").to_pylist()
+        requests = _requests(name, keys)
+        found.append(
+            PlannedKind(
+                object=name,
+                kind=kind,
+                states=dict(states),
+                reasons=dict(reasons.most_common()),
+                people=len(set(keys)),
+                requests=requests,
+                minutes=_minutes(name, requests, settings.rate_share),
+                fields=_fields(staged),
+                may_trigger=_may_trigger(name, kind, staged, contracts.get((name, kind))),
+                examples=_examples(staged, in_clear),
+            )
+        )
+    return found
+
+
+def _requests(name: str, person_keys: list[str]) -> int:
+    """One row per person and request, as the packing does it; bodies over the byte limit can add a few."""
+    rows_max = ENDPOINTS[ROUTES[name].endpoint].rows_max
+    turns = Counter(Counter(person_keys).values())
+    sizes = [sum(people for rows, people in turns.items() if rows > turn) for turn in range(max(turns, default=0))]
+    return sum(math.ceil(size / rows_max) for size in sizes)
+
+
+def _minutes(name: str, requests: int, share: float) -> float:
+    endpoint = ENDPOINTS[ROUTES[name].endpoint]
+    return round(requests * endpoint.window_s / (endpoint.calls_max * share) / 60, 2)
+
+
+def _fields(staged: pa.Table) -> dict[str, int]:
+    if "changed_fields" not in staged.column_names:
+        return {}
+    changed = Counter(change["field"] for changes in staged.column("changed_fields").to_pylist() for change in changes or ())
+    return dict(changed.most_common())
+
+
+def _may_trigger(name: str, kind: str, staged: pa.Table, contract: Contract | None) -> tuple[str, ...]:
+    if staged.num_rows == 0:
+        return ()
+    if name in ("events", "purchases", "carts"):
+        return (kind,)
+    may = {column.field for column in contract.columns if column.may_trigger} if contract else set()
+    return tuple(field for field in _fields(staged) if field in may)
+
+
+def _examples(staged: pa.Table, in_clear: bool) -> tuple[str, ...]:
+    emails = [email for email in staged.column("email").slice(0, EXAMPLES_MAX).to_pylist() if email]
+    return tuple(emails if in_clear else map(mask_email, emails))
+
+
+def _history(run: Run) -> dict[str, int]:
+    return dict(
+        run.warehouse.execute("select kind, count(*) from changes.new_held_history group by kind order by kind").fetchall()
+    )

@@ -1,0 +1,200 @@
+"""Iterable's side into `raw_iterable`: what people did there must be known before anything is written there.
+
+- users: one export, the first time this warehouse meets the project;
+- unsubscribes: since the last look, with an overlap, because events become visible late and our clock is not Iterable's;
+- channels and message types: always, they are small.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+from urllib.parse import urlsplit
+
+import duckdb
+import orjson
+
+from cartwire import clock
+from cartwire.settings import Settings
+from clients.iterable import IterableClient
+from ingestion import engine
+from ingestion.columns import CHANNELS, MESSAGE_TYPES, UNSUBSCRIBES, USERS, Table
+from ingestion.paging import iso
+from ingestion.report import LoadReport, Progress, silent
+
+SCHEMA = "raw_iterable"
+PIPELINE = "iterable"
+BEGINNING = datetime(2013, 1, 1, tzinfo=UTC)
+"""Before Iterable had customers: an export from here is an export of everything."""
+OVERLAP = timedelta(hours=24)
+AHEAD = timedelta(hours=1)
+"""How far beyond our clock an export reaches, so that a slow clock hides nothing."""
+CHUNK_ROWS = 5_000
+
+USERS_TABLE = Table(schema=SCHEMA, name="users", columns=USERS)
+UNSUBSCRIBES_TABLE = Table(schema=SCHEMA, name="unsubscribes", columns=UNSUBSCRIBES, keys=("event_key",), is_insert_only=True)
+CHANNELS_TABLE = Table(schema=SCHEMA, name="channels", columns=CHANNELS)
+MESSAGE_TYPES_TABLE = Table(schema=SCHEMA, name="message_types", columns=MESSAGE_TYPES)
+
+_Row = tuple[object, ...]
+
+
+def load_iterable(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    client: IterableClient | None = None,
+    progress: Progress | None = None,
+) -> LoadReport:
+    """Read channels, message types, new unsubscribes and, once per project, the existing users.
+
+    Args: connection: the run's open warehouse connection. client: closed by its owner; made and closed here when absent.
+    Raises: DeliveryError from the client (key, address, half-read export), SourceError. Then the next load reads the same again.
+    """
+    started = time.monotonic()
+    report = LoadReport()
+    tables = [USERS_TABLE, UNSUBSCRIBES_TABLE, CHANNELS_TABLE, MESSAGE_TYPES_TABLE]
+    with ExitStack() as stack:
+        reader = client or stack.enter_context(IterableClient(settings))
+        load = _Load(reader, project_fingerprint(settings), report, progress or silent)
+        pipeline = stack.enter_context(engine.open_pipeline(PIPELINE, connection, tables, settings.state_dir))
+        engine.run(pipeline, engine.make_source(PIPELINE, load.readers()), progress or silent)
+    report.elapsed_s = time.monotonic() - started
+    return report
+
+
+def project_fingerprint(settings: Settings) -> str:
+    """Tells one Iterable project from another without naming its key: host and API key, hashed."""
+    host = urlsplit(settings.iterable_api_url).hostname or ""
+    return hashlib.sha256(f"{host}\n{settings.iterable_api_key.get_secret_value()}".encode()).hexdigest()[:32]
+
+
+class _Load:
+    def __init__(self, client: IterableClient, project: str, report: LoadReport, progress: Progress) -> None:
+        self._client = client
+        self._project = project
+        self._report = report
+        self._progress = progress
+        self._now = clock.now()
+
+    def readers(self) -> dict[str, Iterator[Any]]:
+        """One generator per table."""
+        return {
+            "channels": self._channels(),
+            "message_types": self._message_types(),
+            "unsubscribes": self._unsubscribes(),
+            "users": self._users(),
+        }
+
+    def _channels(self) -> Iterator[Any]:
+        rows = (
+            (_integer(row.get("id")), _text(row.get("name")), _text(row.get("channelType")), _text(row.get("messageMedium")))
+            for row in self._client.channels()
+        )
+        self._report.requests += 1
+        yield from self._tables(CHANNELS_TABLE, rows)
+
+    def _message_types(self) -> Iterator[Any]:
+        rows = (
+            (
+                _integer(row.get("id")),
+                _text(row.get("name")),
+                _integer(row.get("channelId")),
+                _text(row.get("subscriptionPolicy")),
+            )
+            for row in self._client.message_types()
+        )
+        self._report.requests += 1
+        yield from self._tables(MESSAGE_TYPES_TABLE, rows)
+
+    def _unsubscribes(self) -> Iterator[Any]:
+        state = engine.state()
+        seen_until = state.setdefault("unsubscribes_seen_until", {})
+        since = seen_until.get(self._project)
+        start = datetime.fromisoformat(since) - OVERLAP if since else BEGINNING
+        events = self._client.export("emailUnSubscribe", start, self._now + AHEAD)
+        self._report.requests += 1
+        yield from self._tables(UNSUBSCRIBES_TABLE, _unrepeated(map(_unsubscribe, events)))
+        seen_until[self._project] = iso(self._now)
+
+    def _users(self) -> Iterator[Any]:
+        state = engine.state()
+        if state.get("users_of_project") == self._project:
+            return
+        users = self._client.export("user", BEGINNING, self._now + AHEAD)
+        self._report.requests += 1
+        self._report.full_scans.append("users")
+        yield from self._tables(USERS_TABLE, map(_user, users))
+        state["users_of_project"] = self._project
+
+    def _tables(self, table: Table, rows: Iterable[_Row]) -> Iterator[Any]:
+        """Arrow tables of at most CHUNK_ROWS rows; at least one, so that an empty answer empties a replaced table."""
+        remaining = iter(rows)
+        count = 0
+        while (chunk := list(islice(remaining, CHUNK_ROWS))) or count == 0:
+            yield engine.into(table, _columns(table, chunk, self._now))
+            count += len(chunk)
+            self._progress(f"iterable {table.name}", count, None)
+            if not chunk:
+                break
+        self._progress(f"iterable {table.name}", count, count)
+        self._report.rows[table.name] = count
+
+
+def _columns(table: Table, rows: list[_Row], read_at: datetime) -> dict[str, Sequence[object]]:
+    names = [name for name in table.columns if name != "read_at"]
+    values: Sequence[Sequence[object]] = list(zip(*rows, strict=True)) or [[] for _ in names]
+    return {**dict(zip(names, values, strict=True)), "read_at": [read_at] * len(rows)}
+
+
+def _user(document: dict[str, Any]) -> _Row:
+    return _text(document.get("email")), _text(document.get("userId")), orjson.dumps(document).decode()
+
+
+def _unsubscribe(event: dict[str, Any]) -> _Row:
+    body = orjson.dumps(event, option=orjson.OPT_SORT_KEYS)
+    channel_ids = event.get("channelIds", event.get("channelId"))
+    if isinstance(channel_ids, int):
+        channel_ids = [channel_ids]
+    return (
+        hashlib.sha256(body).hexdigest()[:32],
+        _text(event.get("email")),
+        _text(event.get("userId")),
+        _moment(event.get("createdAt")),
+        orjson.dumps(channel_ids).decode() if isinstance(channel_ids, list) else None,
+        body.decode(),
+    )
+
+
+def _unrepeated(rows: Iterable[_Row]) -> Iterator[_Row]:
+    """Each event once: Iterable gives no id of its own, so two equal lines are one event."""
+    seen: set[object] = set()
+    for row in rows:
+        if row[0] not in seen:
+            seen.add(row[0])
+            yield row
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _integer(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _moment(value: object) -> datetime | None:
+    """An aware datetime of Iterable's forms: `2026-02-03 10:11:12 +00:00`, ISO 8601, or milliseconds since 1970."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return clock.from_ms(int(value))
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value.replace(" +", "+").replace(" -", "-"))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,68 @@
+{# Small words for documents opened by json_open. #}
+
+{# Whole minor units and the digits they count in: a highPrecision amount has its own, finer ones. #}
+{% macro money_minor(money) -%}
+coalesce({{ money }}.preciseAmount, {{ money }}.centAmount)
+{%- endmacro %}
+
+{# commercetools writes BalanceDue and both Cancelled and Canceled: one spelling in lower case, balance_due, cancelled. #}
+{% macro status_word(expression) -%}
+replace(lower({{ replace_pattern(expression, '([a-z])([A-Z])', '\\1_\\2') }}), 'canceled', 'cancelled')
+{%- endmacro %}
+
+{# Why a price cannot be read, as branches of a case; `name` is the field as commercetools calls it. #}
+{% macro money_reasons(money, name) -%}
+when {{ money }}.centAmount is null then '{{ name }}.centAmount is missing or not a whole number'
+when {{ money }}.currencyCode is null then '{{ name }}.currencyCode is missing'
+when {{ money }}.fractionDigits is null then '{{ name }}.fractionDigits is missing or not a whole number'
+{%- endmacro %}
+
+{# Why line items cannot be read, as branches of a case. A basket with one bad line is set aside whole, or its total
+   would not be the sum of what it shows. #}
+{% macro line_item_reasons(lines) -%}
+when {{ lines }} is null then 'lineItems is missing or not a list'
+when {{ list_any(lines, 'line', 'line is null or line.id is null') }} then 'a line item has no id'
+when {{ list_any(lines, 'line', 'line.productId is null') }} then 'a line item has no productId'
+when {{ list_any(lines, 'line', 'line.quantity is null') }}
+    then 'a line item has no quantity, or one that is not a whole number'
+when {{ list_any(lines, 'line', 'line.totalPrice.centAmount is null or line.totalPrice.fractionDigits is null') }}
+    then 'a line item has no readable totalPrice'
+{%- endmacro %}
+
+{# Default shipping address, else default billing address, else the first one. #}
+{% macro preferred_address(addresses, document) -%}
+coalesce(
+    {{ list_first(list_where(addresses, 'address', 'address.id = ' ~ document ~ '.defaultShippingAddressId')) }},
+    {{ list_first(list_where(addresses, 'address', 'address.id = ' ~ document ~ '.defaultBillingAddressId')) }},
+    {{ list_first(addresses) }}
+)
+{%- endmacro %}
+
+{# What was asked for shipping: with tax where taxed, else after its discount, else its price. #}
+{% macro shipping_minor(info) -%}
+coalesce(
+    {{ money_minor(info ~ '.taxedPrice.totalGross') }},
+    {{ money_minor(info ~ '.discountedPrice.value') }},
+    {{ money_minor(info ~ '.price') }},
+    0
+)
+{%- endmacro %}
+
+{# A field of an order's shipping address, else of its billing address. #}
+{% macro address_text(field) -%}
+coalesce(nullif(trim(doc.shippingAddress.{{ field }}), ''), nullif(trim(doc.billingAddress.{{ field }}), ''))
+{%- endmacro %}
+
+{# Minor units counted in other digits, rounded half up: a highPrecision price in the digits of its line total. #}
+{% macro rescale(minor, from_digits, to_digits) -%}
+case
+    when {{ from_digits }} <= {{ to_digits }}
+        then {{ minor }} * cast(power(10, {{ to_digits }} - {{ from_digits }}) as bigint)
+    else {{ divide_rounded(minor, 'cast(power(10, ' ~ from_digits ~ ' - ' ~ to_digits ~ ') as bigint)') }}
+end
+{%- endmacro %}
+
+{# The number of an address, the mobile one first: messages go to mobiles. #}
+{% macro phone_of(address) -%}
+coalesce(nullif(trim({{ address }}.mobile), ''), nullif(trim({{ address }}.phone), ''))
+{%- endmacro %}

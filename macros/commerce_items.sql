@@ -1,0 +1,35 @@
+{# CommerceItem of Iterable from a line; the envelope (market, store, channel, currency, locale) is the order's or cart's. #}
+{% macro commerce_item(line, owner) -%}
+{{ struct_of([
+    ('id', line ~ '.product_id'),
+    ('sku', line ~ '.sku'),
+    ('name', line ~ '.product_name'),
+    ('price', line ~ '.unit_price'),
+    ('quantity', 'cast(' ~ line ~ '.quantity as bigint)'),
+    ('line_total', line ~ '.line_total'),
+    ('categories', line ~ '.category_breadcrumbs'),
+    ('image_url', line ~ '.image_url'),
+    ('url', line ~ '.product_url'),
+    ('is_gift', line ~ '.is_gift'),
+    ('market', owner ~ '.market_code'),
+    ('store', owner ~ '.store_key'),
+    ('channel', owner ~ '.channel_key'),
+    ('currency', owner ~ '.currency_code'),
+    ('locale', owner ~ '.locale')
+]) }}
+{%- endmacro %}
+
+{# One canonical text per item, in the order given, for fingerprints. #}
+{% macro items_canonical(items) -%}
+{%- set members = [
+    ('id', 'string'), ('sku', 'string'), ('name', 'string'), ('price', 'double'), ('quantity', 'long'),
+    ('line_total', 'double'), ('categories', 'string[]'), ('image_url', 'string'), ('url', 'string'),
+    ('is_gift', 'boolean'), ('market', 'string'), ('store', 'string'), ('channel', 'string'), ('currency', 'string'),
+    ('locale', 'string')
+] -%}
+{%- set texts = [] -%}
+{%- for name, type in members -%}
+{%- do texts.append("coalesce('=' || " ~ canonical_value('item.' ~ name, type) ~ ", '')") -%}
+{%- endfor -%}
+{{ list_map(items, 'item', texts | join(" || chr(30) || ")) }}
+{%- endmacro %}

@@ -1,0 +1,4 @@
+{# Schemas are named as written (`marts`, not `<target>_marts`): other tools rely on the names. #}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+{{ (custom_schema_name or target.schema) | trim }}
+{%- endmacro %}

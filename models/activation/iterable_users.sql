@@ -1,0 +1,110 @@
+-- Grain: profile_id. What Iterable should know of each person with an address. An address is one Iterable user: where
+-- profiles share it, is_owner says whose it is (a verified registered profile before another registered one before a
+-- guest; among equals the newest activity; profile_id settles a tie). Deleted customers keep a row that owns nothing.
+with profiles as (
+    select * from {{ ref('profiles') }}
+    where email is not null
+),
+
+metrics as (
+    select * from {{ ref('customer_metrics') }}
+),
+
+consent as (
+    select
+        profile_id,
+        bool_or(is_messageable) as has_messageable_channel,
+        {{ list_agg_ordered(
+            struct_of([('field', consent_field('channel', 'purpose')), ('value', 'status')]), 'channel, purpose'
+        ) }} as consent
+    from {{ ref('consent_state') }}
+    group by profile_id
+),
+
+mapped as (
+    select
+        profile_id,
+        {{ list_agg_ordered(
+            struct_of([('field', 'iterable_field'), ('type', '"type"'), ('value', '"value"')]), 'iterable_field'
+        ) }} as attributes
+    from {{ ref('int_profiles__mapped_attributes') }}
+    where value is not null
+    group by profile_id
+),
+
+joined as (
+    select
+        profiles.profile_id,
+        profiles.person_key,
+        profiles.subject,
+        profiles.email,
+        case when profiles.profile_type = 'registered' then profiles.customer_id end as user_id,
+        profiles.identity_rule,
+        not profiles.is_deleted as should_exist,
+        not profiles.is_deleted and row_number() over (
+            partition by profiles.email
+            order by
+                profiles.is_deleted,
+                coalesce(profiles.profile_type = 'registered' and profiles.is_email_verified, false) desc,
+                profiles.profile_type = 'registered' desc,
+                profiles.last_activity_at desc nulls last,
+                profiles.profile_id
+        ) = 1 as is_owner,
+        coalesce(profiles.is_test, false) as is_test,
+        profiles.source_modified_at,
+        profiles.last_activity_at,
+        profiles.profile_type,
+        profiles.is_email_verified,
+        profiles.first_name,
+        profiles.last_name,
+        profiles.company_name,
+        profiles.phone_e164,
+        profiles.locale,
+        profiles.language,
+        profiles.time_zone,
+        profiles.market_code,
+        profiles.store_key,
+        profiles.channel_key,
+        profiles.country_code,
+        profiles.currency_code,
+        profiles.customer_group_key,
+        profiles.created_at as profile_created_at,
+        cast(metrics.order_count as bigint) as order_count,
+        metrics.lifetime_value_gross,
+        metrics.lifetime_value_net,
+        metrics.average_order_value,
+        metrics.first_purchase_at,
+        metrics.last_purchase_at,
+        metrics.top_categories,
+        metrics.last_cart_at,
+        coalesce(mapped.attributes, []) as attributes,
+        coalesce(consent.consent, []) as consent,
+        coalesce(consent.has_messageable_channel, false) as has_messageable_channel
+    from profiles
+    -- figures are never added up over currencies: a person's profile shows those of the profile's own
+    left join metrics
+        on profiles.profile_id = metrics.profile_id and profiles.currency_code = metrics.currency_code
+    left join consent on profiles.profile_id = consent.profile_id
+    left join mapped on profiles.profile_id = mapped.profile_id
+),
+
+listed as (
+    select
+        *,
+        {{ list_of_present(list_append(
+            list_append(profile_field_list(), 'attributes'),
+            list_map('consent', 'entry', struct_of([
+                ('field', "'consent.' || entry.field"), ('type', "'string'"), ('value', 'entry.value')
+            ]))
+        )) }} as fields
+    from joined
+),
+
+fingerprinted as (
+    select
+        *,
+        {{ fields_fingerprint('fields') }} as fields_fingerprint
+    from listed
+)
+
+select * from fingerprinted

@@ -1,0 +1,54 @@
+-- Grain: subject, channel, purpose. What each person or guest address last said, by the shop's own statements. Part of
+-- stage 1 of a sync: built before everything else, without tests, from ids, addresses and consent paths only.
+with statements as (
+    select * from {{ ref('stg_commercetools__consent_statements') }}
+),
+
+channels as (
+    select * from {{ ref('iterable_channels') }}
+),
+
+iterable_project as (
+    select
+        name,
+        min(id) as iterable_channel_id
+    from {{ source('raw_iterable', 'channels') }}
+    group by name
+),
+
+newest as (
+    select
+        {{ person_subject('customer_id', 'email') }} as subject,
+        customer_id,
+        email,
+        channel,
+        purpose,
+        status,
+        stated_at
+    from statements
+    where customer_id is not null or email is not null
+    -- of two words of one instant the refusal counts
+    qualify row_number() over (
+        partition by {{ person_subject('customer_id', 'email') }}, channel, purpose
+        order by stated_at desc nulls last, status = 'granted', learned_at desc nulls last, resource_id desc, version desc
+    ) = 1
+),
+
+resolved as (
+    select
+        newest.subject,
+        {{ person_key('newest.subject') }} as person_key,
+        newest.customer_id,
+        newest.email,
+        newest.channel,
+        newest.purpose,
+        newest.status,
+        coalesce(newest.status in ('denied', 'withdrawn'), false) as is_opted_out,
+        iterable_project.iterable_channel_id,
+        newest.stated_at
+    from newest
+    inner join channels on newest.channel = channels.channel and newest.purpose = channels.purpose
+    left join iterable_project on channels.iterable_channel_name = iterable_project.name
+)
+
+select * from resolved

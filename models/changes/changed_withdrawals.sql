@@ -1,0 +1,158 @@
+-- Grain: subject (person_key and channel). Opt-outs of people Iterable has, which it did not accept yet. People it does
+-- not have are created unsubscribed instead. Part of stage 1: null-safe, untested, reads no document.
+with withdrawals as (
+    select * from {{ ref('iterable_withdrawals') }}
+),
+
+test_profiles as (
+    select * from {{ ref('test_profiles') }}
+),
+
+outcomes as (
+    select * from {{ source('delivered', 'outcomes') }}
+    where object = 'withdrawals'
+),
+
+delivered_fields as (
+    select * from {{ source('delivered', 'user_fields') }}
+),
+
+settings as (
+    select * from {{ ref('objects') }}
+    where object = 'withdrawals' and kind = 'withdrawals' and is_enabled
+),
+
+known_users as (
+    select
+        person_key,
+        {{ fold_email('email') }} as email,
+        user_id,
+        accepted_at
+    from {{ source('delivered', 'users') }}
+    union all
+    select
+        null as person_key,
+        {{ fold_email('email') }} as email,
+        nullif(user_id, '') as user_id,
+        null as accepted_at
+    from {{ source('raw_iterable', 'users') }}
+),
+
+-- one address is one user at Iterable, whoever of ours was delivered under it
+iterable_users_now as (
+    select
+        *,
+        coalesce(email, user_id) as iterable_user
+    from known_users
+    where email is not null or user_id is not null
+    qualify row_number() over (
+        partition by coalesce(email, user_id)
+        order by person_key is null, user_id is null, accepted_at desc nulls last, person_key
+    ) = 1
+),
+
+matched as (
+    select
+        iterable_users_now.iterable_user,
+        iterable_users_now.person_key as known_person_key,
+        iterable_users_now.email as known_email,
+        iterable_users_now.user_id as known_user_id,
+        withdrawals.*
+    from withdrawals
+    inner join iterable_users_now on withdrawals.customer_id = iterable_users_now.user_id
+    union
+    select
+        iterable_users_now.iterable_user,
+        iterable_users_now.person_key as known_person_key,
+        iterable_users_now.email as known_email,
+        iterable_users_now.user_id as known_user_id,
+        withdrawals.*
+    from withdrawals
+    inner join iterable_users_now on withdrawals.email = iterable_users_now.email
+),
+
+-- the newest word about the user counts, and of two at one instant the refusal
+newest as (
+    select *
+    from matched
+    qualify row_number() over (
+        partition by iterable_user, channel, purpose
+        order by stated_at desc nulls last, is_opted_out desc, subject
+    ) = 1
+),
+
+opted_out as (
+    select
+        *,
+        coalesce(known_person_key, person_key) as target_person_key,
+        {{ sha256_hex(
+            "coalesce(cast(iterable_channel_id as varchar), '') || chr(31) || status || chr(31) || coalesce("
+            ~ ts_iso('stated_at') ~ ", '')"
+        ) }} as statement_fingerprint,
+        case
+            when iterable_channel_id is null
+                then 'Iterable has no channel of the name that config/iterable_channels.csv gives'
+        end as verdict_reason,
+        case when iterable_channel_id is null then 'held' else 'send' end as verdict
+    from newest
+    where is_opted_out
+),
+
+changed as (
+    select
+        'withdrawals' as object,
+        'withdrawals' as kind,
+        opted_out.target_person_key
+        || ':' || opted_out.channel
+        || case when opted_out.purpose = 'marketing' then '' else ':' || opted_out.purpose end as subject,
+        opted_out.target_person_key as person_key,
+        opted_out.known_email as email,
+        opted_out.known_user_id as user_id,
+        {{ verdict_fingerprint('opted_out.statement_fingerprint', 'opted_out.verdict', 'opted_out.verdict_reason') }}
+            as fingerprint,
+        1 as lane,
+        cast(null as varchar) as market_code,
+        opted_out.stated_at as source_modified_at,
+        opted_out.stated_at as occurred_at,
+        cast(null as timestamp) as send_before_at,
+        'none' as consent_requirement,
+        opted_out.verdict,
+        opted_out.verdict_reason,
+        cast(null as varchar) as depends_on,
+        false as waits_for_person,
+        exists (
+            select 1
+            from test_profiles
+            where
+                test_profiles.customer_id = opted_out.known_user_id
+                or {{ fold_email('test_profiles.email') }} = opted_out.known_email
+        ) as is_test,
+        opted_out.channel,
+        opted_out.purpose,
+        opted_out.iterable_channel_id,
+        opted_out.stated_at,
+        opted_out.status,
+        opted_out.known_person_key
+    from opted_out
+    cross join settings
+),
+
+unsettled as (
+    select changed.* exclude (status, known_person_key)
+    from changed
+    left join outcomes on changed.subject = outcomes.subject
+    left join delivered_fields
+        on
+            changed.known_person_key = delivered_fields.person_key
+            and delivered_fields.field = 'consent.' || {{ consent_field('changed.channel', 'changed.purpose') }}
+    where
+        not (
+            coalesce(
+                outcomes.fingerprint = changed.fingerprint and (outcomes.state = 'accepted' or outcomes.is_sticky), false
+            )
+        )
+        -- delivered with this very status and never withdrawn: such a person was created unsubscribed
+        and not coalesce(outcomes.subject is null and delivered_fields.value = changed.status, false)
+)
+
+select * from unsettled

@@ -1,0 +1,23 @@
+with statements as (
+    select * from {{ ref('int_consent__statements') }}
+),
+
+final as (
+    select
+        statement_id,
+        profile_id,
+        person_key,
+        subject,
+        channel,
+        purpose,
+        status,
+        is_decisive,
+        source,
+        resource_type,
+        resource_id,
+        stated_at,
+        learned_at
+    from statements
+)
+
+select * from final

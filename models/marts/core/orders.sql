@@ -1,0 +1,60 @@
+with orders as (
+    select * from {{ ref('int_orders__identified') }}
+),
+
+counting as (
+    select * from {{ ref('int_orders__counting') }}
+),
+
+refunds as (
+    select
+        order_id,
+        sum(refund_minor) as refunded_minor
+    from {{ ref('int_orders__refunds') }}
+    where is_order_currency
+    group by order_id
+),
+
+final as (
+    select
+        orders.order_id,
+        orders.order_number,
+        orders.profile_id,
+        orders.person_key,
+        orders.customer_id,
+        orders.customer_email,
+        orders.is_guest,
+        orders.identity_rule,
+        orders.order_status,
+        orders.payment_status,
+        orders.shipment_status,
+        counting.is_counted,
+        counting.counted_reason,
+        counting.counted_due_at,
+        orders.origin,
+        orders.currency_code,
+        orders.fraction_digits,
+        {{ amount('orders.order_total_minor', 'orders.fraction_digits') }} as order_total,
+        {{ amount('orders.order_total_net_minor', 'orders.fraction_digits') }} as order_total_net,
+        {{ amount('orders.tax_minor', 'orders.fraction_digits') }} as tax_total,
+        {{ amount('orders.discount_minor', 'orders.fraction_digits') }} as discount_total,
+        {{ amount('orders.shipping_minor', 'orders.fraction_digits') }} as shipping_total,
+        orders.total_source,
+        {{ amount('coalesce(refunds.refunded_minor, 0)', 'orders.fraction_digits') }} as refunded_total,
+        orders.locale,
+        orders.market_code,
+        orders.store_key,
+        orders.channel_key,
+        orders.country_code,
+        orders.campaign_id,
+        orders.ordered_at,
+        orders.created_at,
+        orders.source_modified_at,
+        orders.is_imported,
+        orders.is_test
+    from orders
+    inner join counting on orders.order_id = counting.order_id
+    left join refunds on orders.order_id = refunds.order_id
+)
+
+select * from final

@@ -1,0 +1,50 @@
+{{ config(materialized='table') }}
+-- Carts' documents, opened once. Rows with a rejection_reason go to rejected_documents and nowhere else.
+{%- set shape = shape_basket() %}
+{%- do shape.update({'cartState': 'text'}) %}
+with source as (
+    select * from {{ source('raw', 'carts') }}
+),
+
+opened as (
+    select
+        id,
+        version,
+        created_at,
+        last_modified_at,
+        loaded_at,
+        {{ json_open('document', shape) }} as doc
+    from source
+),
+
+renamed as (
+    select
+        -- keys and attributes
+        id as cart_id,
+        version,
+        doc.customerId as customer_id,
+        {{ fold_email('doc.customerEmail') }} as customer_email,
+        doc.anonymousId as anonymous_id,
+        doc.store.key as store_key,
+        doc.country as country_code,
+        doc.locale,
+        {{ status_word('doc.cartState') }} as cart_status,
+        -- money
+        doc.totalPrice.currencyCode as currency_code,
+        cast(doc.totalPrice.fractionDigits as integer) as fraction_digits,
+        {{ money_minor('doc.totalPrice') }} as total_price_minor,
+        doc.lineItems as lines,
+        -- times
+        {{ ts_utc('created_at') }} as created_at,
+        {{ ts_utc('last_modified_at') }} as last_modified_at,
+        {{ ts_utc('loaded_at') }} as loaded_at,
+        case
+            when doc is null then 'the document is not a JSON object'
+            when doc.cartState is null then 'cartState is missing'
+            {{ money_reasons('doc.totalPrice', 'totalPrice') }}
+            {{ line_item_reasons('doc.lineItems') }}
+        end as rejection_reason
+    from opened
+)
+
+select * from renamed

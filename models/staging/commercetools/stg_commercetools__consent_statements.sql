@@ -1,0 +1,111 @@
+-- Grain: resource_type, resource_id, field_path, version. What a configured consent field came to say in this version; versions
+-- that say the same as the one before are left out. Stage 1 of a sync builds this before anything else and without
+-- tests, so it reads ids, addresses and consent paths only, and nothing in a document can make it fail.
+{%- set resources = {'customers': 'email', 'orders': 'customerEmail', 'carts': 'customerEmail'} %}
+with configured as (
+    select distinct
+        resource,
+        field_path,
+        channel,
+        purpose
+    from {{ ref('consent_fields') }}
+),
+
+meanings as (
+    select * from {{ ref('consent_fields') }}
+),
+
+versions as (
+    {%- for resource, email_path in resources.items() %}
+    select
+        '{{ resource }}' as resource_type,
+        id as resource_id,
+        version,
+        document,
+        '{{ email_path }}' as email_path,
+        created_at,
+        last_modified_at,
+        loaded_at
+    from {{ source('raw', resource ~ '_history') }}
+    where exists (select 1 from {{ ref('consent_fields') }} as fields where fields.resource = '{{ resource }}')
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+said as (
+    select
+        versions.resource_type,
+        versions.resource_id,
+        versions.version,
+        case versions.resource_type
+            when 'customers' then versions.resource_id
+            else {{ try_json_text_at('versions.document', "'customerId'") }}
+        end as customer_id,
+        {{ fold_email(try_json_text_at('versions.document', 'versions.email_path')) }} as email,
+        configured.field_path,
+        configured.channel,
+        configured.purpose,
+        {{ try_json_text_at('versions.document', 'configured.field_path') }} as value_text,
+        {{ try_json_text_at('versions.document', "'id'") }} is null as is_unreadable,
+        {{ ts_utc('versions.created_at') }} as created_at,
+        {{ ts_utc('versions.last_modified_at') }} as last_modified_at,
+        {{ ts_utc('versions.loaded_at') }} as learned_at
+    from versions
+    inner join configured on versions.resource_type = configured.resource
+),
+
+-- a value that config/consent_fields.csv does not list says nothing that may be relied on
+understood as (
+    select
+        said.*,
+        case when said.value_text is not null then coalesce(meanings.status, 'unknown') end as status
+    from said
+    left join meanings
+        on
+            said.resource_type = meanings.resource
+            and said.field_path = meanings.field_path
+            and said.channel = meanings.channel
+            and said.purpose = meanings.purpose
+            and lower(said.value_text) = lower(meanings.value)
+    where not said.is_unreadable
+),
+
+compared as (
+    select
+        *,
+        coalesce(status, 'unknown') is distinct from coalesce(
+            lag(status) over (partition by resource_type, resource_id, field_path, channel, purpose order by version),
+            'unknown'
+        ) as is_new,
+        row_number() over (
+            partition by resource_type, resource_id, field_path, channel, purpose order by version
+        ) = 1 as is_first_seen
+    from understood
+),
+
+-- The first version we have of a customer may be years younger than the word itself. Then the benefit of the doubt
+-- goes against sending: a grant is as old as the record, a refusal as young as this version. At checkout people say
+-- it when the order or cart is made.
+dated as (
+    select
+        resource_type,
+        resource_id,
+        version,
+        customer_id,
+        email,
+        field_path,
+        channel,
+        purpose,
+        coalesce(status, 'unknown') as status,
+        case
+            when is_first_seen and (resource_type <> 'customers' or status = 'granted') then created_at
+            else last_modified_at
+        end as stated_at,
+        learned_at,
+        created_at,
+        is_first_seen
+    from compared
+    where is_new
+)
+
+select * from dated

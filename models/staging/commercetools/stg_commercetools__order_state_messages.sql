@@ -1,0 +1,18 @@
+-- Grain: message_id. Changes of an order's status as commercetools' Messages tell them.
+with messages as (
+    select * from {{ ref('base_commercetools__messages') }}
+    where rejection_reason is null
+),
+
+renamed as (
+    select
+        message_id,
+        resource_id as order_id,
+        from_status,
+        to_status,
+        created_at as occurred_at
+    from messages
+    where message_type = 'OrderStateChanged'
+)
+
+select * from renamed

@@ -1,0 +1,11 @@
+-- Orders that could be read.
+with opened as (
+    select * from {{ ref('base_commercetools__orders') }}
+),
+
+readable as (
+    select * from opened
+    where rejection_reason is null
+)
+
+select * from readable

@@ -1,0 +1,11 @@
+-- Products that could be read.
+with opened as (
+    select * from {{ ref('base_commercetools__products') }}
+),
+
+readable as (
+    select * from opened
+    where rejection_reason is null
+)
+
+select * from readable

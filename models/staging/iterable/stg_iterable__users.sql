@@ -1,0 +1,15 @@
+-- Grain: email, user_id. People that Iterable knew at first sight, and the channels they had opted out of by then.
+with source as (
+    select * from {{ source('raw_iterable', 'users') }}
+),
+
+renamed as (
+    select
+        {{ fold_email('email') }} as email,
+        nullif(user_id, '') as user_id,
+        {{ try_text_list(try_json_text_at('document', "'unsubscribedChannelIds'")) }} as iterable_channel_ids,
+        {{ ts_utc('read_at') }} as read_at
+    from source
+)
+
+select * from renamed

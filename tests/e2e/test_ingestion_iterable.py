@@ -1,0 +1,161 @@
+"""Reading Iterable's side: existing users once, opt-outs again and again, channels always."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from cartwire.errors import DeliveryError
+from clients.iterable import IterableClient
+from ingestion.iterable import OVERLAP, load_iterable, project_fingerprint
+from ingestion.report import LoadReport
+from tests.e2e.ingestion_world import Sandbox, World, sandbox_process
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with sandbox_process(tmp_path_factory.mktemp("sandbox")) as running:
+        yield running
+
+
+@pytest.fixture
+def world(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    httpx.post(f"{sandbox.iterable_url}/_sandbox/reset").raise_for_status()
+    made = World(sandbox, tmp_path_factory.mktemp("world"))
+    yield made
+    made.connection.close()
+
+
+def load(world: World) -> LoadReport:
+    return load_iterable(world.connection, world.settings)
+
+
+def call(world: World, path: str, body: Any) -> None:
+    key = world.settings.iterable_api_key.get_secret_value()
+    httpx.post(f"{world.sandbox.iterable_url}{path}", json=body, headers={"Api-Key": key}).raise_for_status()
+
+
+def person(world: World, email: str, **fields: Any) -> None:
+    call(world, "/api/users/update", {"email": email, "dataFields": fields})
+
+
+def unsubscribe(world: World, email: str, *channels: int) -> None:
+    call(world, "/api/users/updateSubscriptions", {"email": email, "unsubscribedChannelIds": list(channels)})
+
+
+def test_channels_and_message_types_are_read_every_time(world: World) -> None:
+    for _ in range(2):
+        report = load(world)
+        assert (report.rows["channels"], report.rows["message_types"]) == (4, 3)
+    assert world.rows("select id, name, channel_type, message_medium from raw_iterable.channels order by id")[0] == (
+        101,
+        "Email Marketing",
+        "Marketing",
+        "Email",
+    )
+    assert world.rows("select id, channel_id, subscription_policy from raw_iterable.message_types order by id")[0] == (
+        201,
+        101,
+        "OptOut",
+    )
+
+
+def test_existing_users_are_exported_at_first_sight_only(world: World) -> None:
+    person(world, "ada@example.com", firstName="Ada")
+    assert load(world).rows["users"] == 1
+    person(world, "later@example.com", firstName="Later")
+    second = load(world)
+    assert "users" not in second.rows
+    assert world.rows("select email, document->>'firstName' from raw_iterable.users") == [("ada@example.com", "Ada")]
+
+
+def test_another_project_replaces_the_users_of_the_one_before(world: World) -> None:
+    person(world, "ada@example.com")
+    load(world)
+
+    class Empty(IterableClient):
+        def export(self, data_type: str, start: datetime, end: datetime) -> Iterator[dict[str, Any]]:
+            return iter(())
+
+    settings = world.settings.model_copy(
+        update={"iterable_api_url": world.settings.iterable_api_url.replace("127.0.0.1", "localhost")}
+    )
+    assert project_fingerprint(settings) != project_fingerprint(world.settings)
+    with Empty(settings) as client:
+        load_iterable(world.connection, settings, client=client)
+    assert world.one("select count(*) from raw_iterable.users") == 0
+
+
+def test_an_opt_out_at_iterable_is_read_once_over_overlapping_windows(world: World) -> None:
+    person(world, "ada@example.com")
+    unsubscribe(world, "ada@example.com", 101, 103)
+    load(world)
+    load(world)
+    person(world, "bob@example.com")
+    unsubscribe(world, "bob@example.com", 101)
+    load(world)
+    rows = world.rows("select email, channel_ids, created_at from raw_iterable.unsubscribes order by email")
+    assert [(email, json.loads(channels)) for email, channels, _ in rows] == [
+        ("ada@example.com", [101, 103]),
+        ("bob@example.com", [101]),
+    ]
+    assert all(abs((datetime.now(UTC) - created).total_seconds()) < 600 for _, _, created in rows)
+
+
+def test_a_later_look_reaches_back_over_the_overlap(world: World) -> None:
+    windows: list[datetime] = []
+
+    class Watched(IterableClient):
+        def export(self, data_type: str, start: datetime, end: datetime) -> Iterator[dict[str, Any]]:
+            windows.append(start)
+            return iter(())
+
+    for _ in range(2):
+        with Watched(world.settings) as client:
+            load_iterable(world.connection, world.settings, client=client)
+    everything, users, again = windows
+    assert everything == users < datetime(2014, 1, 1, tzinfo=UTC)
+    assert timedelta(0) <= datetime.now(UTC) - OVERLAP - again < timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("event", "channels", "created"),
+    [
+        ({"createdAt": "2026-02-03 10:11:12 +00:00", "channelId": 101}, "[101]", datetime(2026, 2, 3, 10, 11, 12, tzinfo=UTC)),
+        ({"createdAt": "2026-02-03T10:11:12.000Z", "channelIds": [101]}, "[101]", datetime(2026, 2, 3, 10, 11, 12, tzinfo=UTC)),
+        ({"createdAt": 1770113472000, "emailListIds": [5]}, None, datetime(2026, 2, 3, 10, 11, 12, tzinfo=UTC)),
+        ({"createdAt": "some day"}, None, None),
+    ],
+)
+def test_an_opt_out_is_kept_in_whatever_form_it_comes(
+    world: World, event: dict[str, Any], channels: str | None, created: datetime | None
+) -> None:
+    class One(IterableClient):
+        def export(self, data_type: str, start: datetime, end: datetime) -> Iterator[dict[str, Any]]:
+            return iter([{"email": "ada@example.com", **event}] * 2 if data_type == "emailUnSubscribe" else [])
+
+    with One(world.settings) as client:
+        load_iterable(world.connection, world.settings, client=client)
+    assert world.rows("select email, channel_ids, created_at from raw_iterable.unsubscribes") == [
+        ("ada@example.com", channels, created)
+    ]
+
+
+def test_an_export_that_breaks_off_keeps_nothing_and_is_read_again(world: World) -> None:
+    person(world, "ada@example.com")
+
+    class Broken(IterableClient):
+        def export(self, data_type: str, start: datetime, end: datetime) -> Iterator[dict[str, Any]]:
+            yield {"email": "half@example.com"}
+            raise DeliveryError("broke off")
+
+    with Broken(world.settings) as client, pytest.raises(DeliveryError, match="broke off"):
+        load_iterable(world.connection, world.settings, client=client)
+    assert load(world).rows["users"] == 1
+    assert world.rows("select email from raw_iterable.users") == [("ada@example.com",)]
+    assert world.one("select count(*) from raw_iterable.unsubscribes") == 0

@@ -1,0 +1,281 @@
+"""A warehouse whose marts are written by hand, so that the models of activation and changes run on known rows.
+
+`SmallMarts` owns one DuckDB file: `put` writes rows of a mart, `build` runs the SQL of the real models,
+`rows` reads a model, `fold` does to `delivered` what a run does in which Iterable accepted everything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from cartwire.person import key_blocks, person_key
+
+REPOSITORY = Path(__file__).parents[2]
+SECRET = b"a secret of the tests"
+NOW = datetime(2026, 11, 20, 12, 0, 0)
+GO_LIVE = datetime(2026, 11, 1)
+CHANGED = (
+    "changed_withdrawals",
+    "changed_identities",
+    "changed_users",
+    "changed_purchases",
+    "changed_carts",
+    "changed_order_cancelled",
+    "changed_order_refunded",
+    "changed_consent_changed",
+)
+_SELECTED = ("resource_type:seed", "stg_iterable__users", "stg_iterable__user_fields", "activation", "changes")
+_LINES = """struct(line_number bigint, product_id varchar, sku varchar, product_name varchar, quantity bigint,
+    unit_price decimal(28,12), line_total decimal(28,4), category_breadcrumbs varchar[], is_gift boolean,
+    image_url varchar, product_url varchar)[]"""
+_SCHEMA = f"""
+create schema marts; create schema intermediate; create schema staging;
+create table marts.profiles (profile_id varchar, profile_type varchar, subject varchar, person_key varchar,
+    customer_id varchar, email varchar, is_email_verified boolean, first_name varchar, last_name varchar,
+    company_name varchar, phone_e164 varchar, locale varchar, language varchar, time_zone varchar, market_code varchar,
+    store_key varchar, channel_key varchar, country_code varchar, currency_code varchar, customer_group_key varchar,
+    identity_rule varchar, is_deleted boolean, created_at timestamp, last_activity_at timestamp,
+    source_modified_at timestamp, is_test boolean);
+create table marts.customer_metrics (profile_id varchar, currency_code varchar, order_count bigint,
+    lifetime_value_gross decimal(28,4), lifetime_value_net decimal(28,4), average_order_value decimal(28,4),
+    first_purchase_at timestamp, last_purchase_at timestamp, top_categories varchar[], last_cart_at timestamp);
+create table marts.consent_state (profile_id varchar, person_key varchar, channel varchar, purpose varchar,
+    status varchar, is_messageable boolean, stated_at timestamp);
+create table intermediate.int_profiles__mapped_attributes (profile_id varchar, iterable_field varchar, "type" varchar,
+    "value" varchar);
+create table marts.orders (order_id varchar, order_number varchar, profile_id varchar, is_counted boolean,
+    order_total decimal(28,4), order_total_net decimal(28,4), tax_total decimal(28,4), discount_total decimal(28,4),
+    shipping_total decimal(28,4), currency_code varchar, market_code varchar, store_key varchar, channel_key varchar,
+    country_code varchar, locale varchar, is_guest boolean, ordered_at timestamp, source_modified_at timestamp);
+create table marts.order_lines (order_id varchar, line_number bigint, product_id varchar, sku varchar,
+    product_name varchar, quantity bigint, unit_price decimal(28,12), line_total decimal(28,4),
+    category_breadcrumbs varchar[], is_gift boolean, image_url varchar, product_url varchar);
+create table marts.refunds (refund_id varchar, order_id varchar, payment_id varchar, transaction_id varchar,
+    refund_amount decimal(28,4), currency_code varchar, refunded_at timestamp, source_modified_at timestamp,
+    is_full boolean);
+create table marts.carts (cart_id varchar, profile_id varchar, is_current boolean, currency_code varchar,
+    cart_total decimal(28,4), lines {_LINES}, market_code varchar, store_key varchar, channel_key varchar,
+    locale varchar, source_modified_at timestamp);
+create table intermediate.int_orders__status_changes (order_id varchar, from_status varchar, to_status varchar,
+    changed_at timestamp);
+create table intermediate.int_consent__changes (profile_id varchar, channel varchar, purpose varchar,
+    from_status varchar, to_status varchar, changed_at timestamp);
+create table staging.stg_commercetools__consent_statements (resource_type varchar, resource_id varchar, version bigint,
+    customer_id varchar, email varchar, channel varchar, purpose varchar, status varchar, stated_at timestamp,
+    learned_at timestamp);
+"""
+_LINE = {
+    "line_number": 1, "product_id": "p1", "sku": "p1", "product_name": "Milk", "quantity": 2, "unit_price": 1.5,
+    "line_total": 3, "category_breadcrumbs": ["Dairy > Milk"], "is_gift": False, "image_url": None,
+    "product_url": "https://shop.example.com/p1",
+}  # fmt: skip
+_ENVELOPE = {
+    "market_code": "us", "store_key": "us", "channel_key": "web-us", "locale": "en-US", "currency_code": "USD",
+    "source_modified_at": NOW,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Project:
+    """The models that dbt built once on an empty shop: a warehouse to copy, and (relation, SQL) in order of building."""
+
+    template: Path
+    models: tuple[tuple[str, str], ...]
+
+
+def compile_project(config: Path, folder: Path) -> Project:
+    """Build seeds, activation and changes with dbt, contracts and all, on marts without rows."""
+    from dbt.cli.main import dbtRunner
+
+    folder.mkdir()
+    template = folder / "warehouse.duckdb"
+    connection = duckdb.connect(str(template))
+    connection.execute(_SCHEMA)
+    connection.close()
+    os.environ["CARTWIRE_WAREHOUSE"] = str(template)
+    os.environ["CARTWIRE_CONFIG"] = str(config)
+    arguments = ["build", "--exclude-resource-type", "test", "unit_test", "--select", *_SELECTED, "--quiet"]
+    arguments += ["--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY)]
+    arguments += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
+    outcome = dbtRunner().invoke(arguments)
+    results = getattr(outcome.result, "results", ())
+    assert outcome.success, [result.message for result in results if str(result.status) == "error"] or outcome.exception
+    connection = duckdb.connect(str(template))
+    connection.execute("delete from control.run")
+    connection.execute("insert into control.run values ('run', ?, ?, 'shop', 'hybrid', ?, ?)", [NOW, GO_LIVE, *key_blocks(SECRET)])
+    connection.close()
+    tables = [result.node for result in results if result.node.config.materialized == "table"]
+    return Project(template, tuple((f"{node.schema}.{node.name}", node.compiled_code) for node in tables))
+
+
+class SmallMarts:
+    """One warehouse file with hand-written marts. People are named by a word: `ada` is customer `c-ada`."""
+
+    def __init__(self, folder: Path, projects: dict[Path, Project]) -> None:
+        """`projects` keeps what dbt compiled between warehouses: a build by dbt costs ten times its SQL."""
+        self.path = folder / "warehouse.duckdb"
+        self.folder = folder
+        self._projects = projects
+        self._project = self._compiled(REPOSITORY / "config")
+        shutil.copyfile(self._project.template, self.path)
+        self._connection = duckdb.connect(str(self.path))
+        self._connection.execute("set timezone = 'UTC'")
+
+    def _compiled(self, config: Path) -> Project:
+        if config not in self._projects:
+            self._projects[config] = compile_project(config, self.folder / "project")
+        return self._projects[config]
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._connection.close()
+
+    def execute(self, sql: str, *parameters: object) -> None:
+        """Run a statement."""
+        self._connection.execute(sql, list(parameters))
+
+    def put(self, table: str, **values: object) -> None:
+        """Append a row; columns not given are null."""
+        names = ", ".join(f'"{name}"' for name in values)
+        marks = ", ".join("?" for _ in values)
+        self.execute(f"insert into {table} ({names}) values ({marks})", *values.values())
+
+    def rows(self, model: str, where: str = "true") -> list[dict[str, Any]]:
+        """Rows of a model as dictionaries."""
+        result = self._connection.execute(f"select * from {model} where {where}")
+        names = [column[0] for column in result.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def build(self) -> None:
+        """Rebuild the models of activation and changes from the SQL that dbt compiled, in dbt's order."""
+        for relation, sql in self._project.models:
+            self._connection.execute(f"create or replace table {relation} as {sql}")
+
+    def configure(self, seed: str, before: str, after: str) -> None:
+        """Change one row of one seed, as an operator would."""
+        self.execute(f"update config.{seed} set {after} where {before}")
+
+    def changed(self) -> dict[str, int]:
+        """Rows by changes model, new history included; models without rows are left out."""
+        counts = {model: len(self.rows(f"changes.{model}")) for model in (*CHANGED, "new_held_history")}
+        return {model: count for model, count in counts.items() if count}
+
+    # people and their records
+
+    def registered(self, word: str, *, email: str | None = None, **values: object) -> str:
+        """A verified customer with a grant for email and silence on sms. Returns the person_key."""
+        key = person_key(SECRET, f"customer:c-{word}")
+        row = {
+            "profile_id": f"profile-{word}", "profile_type": "registered", "subject": f"customer:c-{word}",
+            "customer_id": f"c-{word}", "email": email or f"{word}@example.com", "is_email_verified": True,
+            "first_name": word.title(), "time_zone": "America/New_York", "language": "en", "country_code": "US",
+            "is_deleted": False, "created_at": GO_LIVE, "last_activity_at": NOW, "is_test": False, **_ENVELOPE, **values,
+        }  # fmt: skip
+        self.put("marts.profiles", person_key=key, **row)
+        self.consent(word, key, email="granted", sms="unknown")
+        return key
+
+    def guest(self, word: str, *, email: str | None = None, **values: object) -> str:
+        """Somebody known by an address only, who said nothing about consent. Returns the person_key."""
+        address = email or f"{word}@example.com"
+        key = person_key(SECRET, f"email:{address}")
+        row = {
+            "profile_id": f"profile-{word}", "profile_type": "guest", "subject": f"email:{address}", "email": address,
+            "is_deleted": False, "created_at": GO_LIVE, "last_activity_at": NOW, "is_test": False, **_ENVELOPE, **values,
+        }  # fmt: skip
+        self.put("marts.profiles", person_key=key, **row)
+        self.consent(word, key, email="unknown", sms="unknown")
+        return key
+
+    def consent(self, word: str, key: str, **statuses: str) -> None:
+        """Replace a person's consent state, by channel."""
+        for channel, status in statuses.items():
+            self.execute(
+                "delete from marts.consent_state where profile_id = ? and channel = ?", f"profile-{word}", channel
+            )
+            self.put(
+                "marts.consent_state", profile_id=f"profile-{word}", person_key=key, channel=channel, purpose="marketing",
+                status=status, is_messageable=status == "granted", stated_at=NOW,
+            )  # fmt: skip
+
+    def statement(self, word: str, status: str, *, at: datetime = NOW, channel: str = "email", **values: object) -> None:
+        """What a customer's record says about a channel, for the narrow lineage of stage 1."""
+        row = {
+            "resource_type": "customers", "resource_id": f"c-{word}", "version": 1, "customer_id": f"c-{word}",
+            "email": f"{word}@example.com", "channel": channel, "purpose": "marketing", "status": status,
+            "stated_at": at, "learned_at": at,
+        }  # fmt: skip
+        self.put("staging.stg_commercetools__consent_statements", **(row | values))
+
+    def order(self, word: str, number: str, *, at: datetime = NOW, total: float = 3, **values: object) -> None:
+        """A counted order of one line."""
+        row = {
+            "order_id": f"order-{number}", "order_number": number, "profile_id": f"profile-{word}", "is_counted": True,
+            "order_total": total, "is_guest": False, "ordered_at": at, **_ENVELOPE,
+        }  # fmt: skip
+        self.put("marts.orders", **(row | values))
+        self.put("marts.order_lines", order_id=f"order-{number}", **_LINE)
+
+    def cart(self, word: str, *, quantity: int = 2, name: str = "cart") -> None:
+        """The active cart of a person, of one line; replaces the one before."""
+        self.execute("delete from marts.carts where profile_id = ?", f"profile-{word}")
+        self.put(
+            "marts.carts", cart_id=f"{name}-{word}", profile_id=f"profile-{word}", is_current=True, cart_total=3,
+            lines=[{**_LINE, "quantity": quantity}], **_ENVELOPE,
+        )  # fmt: skip
+
+    # what a run in which Iterable accepts everything leaves in `delivered`
+
+    def fold(self) -> None:
+        """Every planned row to its end: sent ones are accepted, held and suppressed ones are sticky, history is seen."""
+        for model in CHANGED:
+            for row in self.rows(f"changes.{model}"):
+                self.settle(row, "accepted" if row["verdict"] == "send" else row["verdict"])
+        self.execute("insert into delivered.held_history select *, 'run', ? from changes.new_held_history", NOW)
+
+    def settle(self, row: Mapping[str, Any], state: str, *, reason: str = "", is_sticky: bool = True) -> None:
+        """The newest verdict of one row, and what an acceptance means for users and carts."""
+        self._outcome(row["object"], row["kind"], row, row["fingerprint"], state, reason, is_sticky)
+        if state != "accepted":
+            return
+        if row["object"] == "users":
+            self._accept_user(row)
+        elif row["object"] == "identities":
+            self.execute("update delivered.users set email = ? where person_key = ?", row["email"], row["person_key"])
+        elif row["object"] == "purchases":
+            empty = {**row, "subject": row["person_key"]}
+            self._outcome("carts", "carts", empty, "empty", "accepted", "", True)
+
+    def _outcome(
+        self, name: str, kind: str, row: Mapping[str, Any], fingerprint: str, state: str, reason: str, is_sticky: bool
+    ) -> None:
+        self.execute("delete from delivered.outcomes where object = ? and subject = ?", name, row["subject"])
+        self.put(
+            "delivered.outcomes", object=name, kind=kind, subject=row["subject"], person_key=row["person_key"],
+            fingerprint=fingerprint, state=state, reason=reason, is_sticky=is_sticky, run_id="run", settled_at=NOW,
+        )  # fmt: skip
+
+    def _accept_user(self, row: Mapping[str, Any]) -> None:
+        key = row["person_key"]
+        self.execute("delete from delivered.users where person_key = ?", key)
+        self.put(
+            "delivered.users", person_key=key, email=row["email"], user_id=row["user_id"],
+            fields_fingerprint=row["fields_fingerprint"], accepted_at=NOW,
+        )  # fmt: skip
+        for change in row["changed_fields"]:
+            self.execute("delete from delivered.user_fields where person_key = ? and field = ?", key, change["field"])
+            if change["after"] is not None:
+                fingerprint = hashlib.md5(f"{change['type']}:{change['after']}".encode(), usedforsecurity=False).hexdigest()
+                self.put(
+                    "delivered.user_fields", person_key=key, field=change["field"], type=change["type"],
+                    value=change["after"], fingerprint=fingerprint,
+                )  # fmt: skip

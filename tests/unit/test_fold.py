@@ -1,0 +1,224 @@
+"""The fold: settlements of the ledger become `delivered`, once, and the same tables come out of the ledger alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from activation.fold import fold, rebuild_delivered
+from activation.guard import delivered_counts
+from activation.ledger.items import FieldChange, NewItem
+from activation.ledger.machine import Event
+from activation.ledger.sending import Outcome
+from activation.ledger.store import Ledger
+from cartwire.clock import to_ms
+from tests.unit.changes_rows import open_small_warehouse
+
+START_MS = to_ms(datetime(2026, 11, 1, tzinfo=UTC))
+TABLES = ("outcomes", "users", "user_fields", "folded")
+
+
+@pytest.fixture
+def conn() -> Iterator[duckdb.DuckDBPyConnection]:
+    with open_small_warehouse() as connection:
+        yield connection
+
+
+class Runs:
+    """A ledger in which each call is a whole run: freeze, claim, settle."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger, self.number = ledger, 0
+
+    def send(self, items: Sequence[NewItem], verdicts: Sequence[Outcome | Event] = (), **outcome: object) -> None:
+        """Freeze items, send the staged ones in one request, settle each as accepted or as the event given for it."""
+        self.number += 1
+        run_id, at_ms = f"run-{self.number}", START_MS + 60_000 * self.number
+        first_id = self.ledger._db.execute("select coalesce(max(item_id), 0) + 1 from items").fetchone()[0]
+        self.ledger.start_run(run_id, "test", at_ms)
+        self.ledger.freeze(run_id, "main", items, [], at_ms)
+        ids = [first_id + position for position, item in enumerate(items) if item.state == "staged"]
+        if ids:
+            self.ledger.claim(f"request-{self.number}", "any", ids, lambda rows: b"{}", at_ms + 1)
+            events = list(verdicts) or [Event.accept] * len(ids)
+            outcomes = [
+                Outcome(item_id=item_id, event=event, reason="" if event is Event.accept else "no", **outcome)  # type: ignore[arg-type]
+                for item_id, event in zip(ids, events, strict=True)
+            ]
+            self.ledger.settle(f"request-{self.number}", outcomes, status=200, at_ms=at_ms + 2)
+        self.ledger.end_run(run_id, "done", 0, at_ms=at_ms + 3)
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Iterator[Runs]:
+    with Ledger.open(tmp_path / "ledger.sqlite", b"s" * 32) as ledger:
+        yield Runs(ledger)
+
+
+def item(object_name: str, person: str, fingerprint: str = "f1", **values: object) -> NewItem:
+    return NewItem(
+        **{  # type: ignore[arg-type]
+            "object": object_name,
+            "kind": object_name,
+            "subject": f"key-{person}",
+            "person_key": f"key-{person}",
+            "fingerprint": fingerprint,
+            "lane": 3,
+            "email": f"{person}@example.com",
+            "user_id": f"id-{person}",
+            **values,
+        }
+    )
+
+
+def field_fingerprint(value: str | None) -> str:
+    return "" if value is None else hashlib.md5(f"string:{value}".encode()).hexdigest()
+
+
+def user(person: str, fingerprint: str, /, **fields: str | None) -> NewItem:
+    changes = tuple(
+        FieldChange(field=name, type="string", before=None, after=value, fingerprint=field_fingerprint(value))
+        for name, value in fields.items()
+    )
+    return item("users", person, fingerprint, fields=changes)
+
+
+def rows(conn: duckdb.DuckDBPyConnection, query: str) -> list[tuple[object, ...]]:
+    return conn.execute(query).fetchall()
+
+
+def contents(conn: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[object, ...]]]:
+    return {table: rows(conn, f"select * from delivered.{table} order by all") for table in TABLES}
+
+
+def test_an_accepted_user_becomes_delivered_with_a_fingerprint_over_all_fields(
+    conn: duckdb.DuckDBPyConnection, runs: Runs
+) -> None:
+    runs.send([user("ada", "f1", b="2", a="1")])
+    assert fold(conn, runs.ledger) == 1
+    assert rows(conn, "select subject, fingerprint, state, reason, is_sticky from delivered.outcomes") == [
+        ("key-ada", "f1", "accepted", None, False)
+    ]
+    prints = [field_fingerprint("1"), field_fingerprint("2")]
+    over_all = hashlib.sha256(f"a={prints[0]}\nb={prints[1]}".encode()).hexdigest()
+    assert rows(conn, "select email, user_id, fields_fingerprint, accepted_at from delivered.users") == [
+        ("ada@example.com", "id-ada", over_all, datetime(2026, 11, 1, 0, 1, 0, 2000))
+    ]
+    assert rows(conn, "select field, type, value, fingerprint from delivered.user_fields order by field") == [
+        ("a", "string", "1", prints[0]),
+        ("b", "string", "2", prints[1]),
+    ]
+
+
+def test_later_fields_replace_add_and_remove(conn: duckdb.DuckDBPyConnection, runs: Runs) -> None:
+    runs.send([user("ada", "f1", a="1", b="2")])
+    fold(conn, runs.ledger)
+    runs.send([user("ada", "f2", a=None, b="3", c="4")])
+    fold(conn, runs.ledger)
+    assert rows(conn, "select field, value from delivered.user_fields order by field") == [("b", "3"), ("c", "4")]
+    assert rows(conn, "select count(*) from delivered.users") == [(1,)]
+
+
+def test_a_refused_user_changes_nothing_but_the_verdict(conn: duckdb.DuckDBPyConnection, runs: Runs) -> None:
+    runs.send([user("ada", "f1", a="1")], [Event.reject], is_sticky=True)
+    fold(conn, runs.ledger)
+    assert rows(conn, "select state, reason, is_sticky from delivered.outcomes") == [("rejected", "no", True)]
+    assert rows(conn, "select * from delivered.users") == []
+    assert rows(conn, "select * from delivered.user_fields") == []
+
+
+def test_a_field_that_iterable_filtered_out_is_not_delivered(conn: duckdb.DuckDBPyConnection, runs: Runs) -> None:
+    runs.send([user("ada", "f1", a="1", b="2")], undelivered_fields=("b",))
+    fold(conn, runs.ledger)
+    assert rows(conn, "select field from delivered.user_fields") == [("a",)]
+
+
+def test_an_accepted_email_change_shows_in_the_user(conn: duckdb.DuckDBPyConnection, runs: Runs) -> None:
+    runs.send([user("ada", "f1", a="1")])
+    runs.send([item("identities", "ada", "rename", kind="email_change", email="new@example.com", lane=2)])
+    fold(conn, runs.ledger)
+    before = rows(conn, "select fields_fingerprint from delivered.users")
+    assert rows(conn, "select email, user_id from delivered.users") == [("new@example.com", "id-ada")]
+    assert before != [(None,)]
+
+
+def test_an_accepted_purchase_empties_the_cart_and_a_later_cart_fills_it(conn: duckdb.DuckDBPyConnection, runs: Runs) -> None:
+    cart = "select fingerprint, state from delivered.outcomes where object = 'carts'"
+    runs.send([item("carts", "ada", "cart-1")])
+    fold(conn, runs.ledger)
+    runs.send([item("purchases", "ada", "p", subject="purchase-1")])
+    fold(conn, runs.ledger)
+    assert rows(conn, cart) == [("empty", "accepted")]
+    runs.send([item("purchases", "ada", "p", subject="purchase-2"), item("carts", "ada", "cart-2")])
+    fold(conn, runs.ledger)
+    assert rows(conn, cart) == [("cart-2", "accepted")]
+
+
+def test_a_held_row_displaces_neither_what_was_accepted_nor_the_guards_count(conn: duckdb.DuckDBPyConnection, runs: Runs) -> None:
+    runs.send([item("carts", "ada", "cart-1")])
+    fold(conn, runs.ledger)
+    runs.send([item("carts", "ada", "cart-2", state="held", reason="volume guard")])
+    runs.send([item("carts", "bob", "cart-3", state="held", reason="volume guard")])
+    fold(conn, runs.ledger)
+    assert rows(conn, "select fingerprint, state, is_sticky from delivered.outcomes order by fingerprint") == [
+        ("cart-1", "accepted", False),
+        ("cart-3", "held", False),
+    ]
+    assert delivered_counts(conn) == {"carts": 1}
+
+
+def test_a_sticky_verdict_replaces_an_accepted_state(conn: duckdb.DuckDBPyConnection, runs: Runs) -> None:
+    runs.send([item("carts", "ada", "cart-1")])
+    runs.send([item("carts", "ada", "cart-2", state="suppressed", reason="no consent", is_sticky=True)])
+    fold(conn, runs.ledger)
+    assert rows(conn, "select fingerprint, state from delivered.outcomes") == [("cart-2", "suppressed")]
+
+
+def test_an_accepted_fact_stays_accepted(conn: duckdb.DuckDBPyConnection, runs: Runs) -> None:
+    runs.send([item("events", "ada", "e", subject="event-1")])
+    fold(conn, runs.ledger)
+    runs.send([item("events", "ada", "e2", subject="event-1", state="held", reason="merge", is_sticky=True)])
+    fold(conn, runs.ledger)
+    assert rows(conn, "select fingerprint, state from delivered.outcomes") == [("e", "accepted")]
+
+
+def test_folding_twice_changes_nothing(conn: duckdb.DuckDBPyConnection, runs: Runs) -> None:
+    runs.send([user("ada", "f1", a="1"), item("purchases", "ada", subject="p-1")])
+    assert fold(conn, runs.ledger) == 1
+    once = contents(conn)
+    assert fold(conn, runs.ledger) == 0
+    assert contents(conn) == once
+
+
+def test_a_fold_that_fails_leaves_nothing_behind(
+    conn: duckdb.DuckDBPyConnection, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs.send([user("ada", "f1", a="1")])
+    monkeypatch.setattr("activation.fold._STEPS", ("fold_outcomes.sql", "no_such_step.sql"))
+    with pytest.raises(FileNotFoundError):
+        fold(conn, runs.ledger)
+    assert all(found == [] for found in contents(conn).values())
+    monkeypatch.undo()
+    assert fold(conn, runs.ledger) == 1
+
+
+def test_delivered_can_be_rebuilt_from_the_ledger(conn: duckdb.DuckDBPyConnection, runs: Runs) -> None:
+    conn.execute("insert into delivered.held_history (subject) values ('old')")
+    runs.send([user("ada", "f1", a="1", b="2"), user("bob", "g1", a="1")])
+    fold(conn, runs.ledger)
+    runs.send([user("ada", "f2", b=None, c="3"), item("carts", "ada", "c1")], [Event.accept, Event.accept])
+    runs.send([item("purchases", "ada", subject="p-1"), user("bob", "g2", a="2")], [Event.accept, Event.reject])
+    fold(conn, runs.ledger)
+    runs.send([item("carts", "bob", "c2", state="held", reason="guard"), user("bob", "g3", a="3")])
+    fold(conn, runs.ledger)
+    grown = contents(conn)
+    conn.execute("drop schema delivered cascade")
+    assert rebuild_delivered(conn, runs.ledger) == len(grown["folded"])
+    assert contents(conn) == grown
+    rebuild_delivered(conn, runs.ledger)
+    assert contents(conn) == grown

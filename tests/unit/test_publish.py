@@ -1,0 +1,186 @@
+"""The analysts' database: versions replace each other whole, and nothing personal of the ledger gets in."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from activation.ledger.items import NewItem
+from activation.ledger.machine import Event
+from activation.ledger.sending import Outcome
+from activation.ledger.store import Ledger
+from activation.publish import publish_ledger_views, publish_marts
+from cartwire.errors import CartwireError, ConfigError, LedgerError
+
+MARTS = (
+    "profiles", "consent_state", "consent_history", "customer_metrics", "orders", "order_lines", "carts", "refunds",
+    "products",
+)  # fmt: skip
+OLD_STORAGE_VERSION = 64  # what DuckDB 1.x reads
+
+
+@pytest.fixture
+def conn(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        connection.execute("create schema marts")
+        for name in MARTS:
+            connection.execute(f"create table marts.{name} as select 0 as number, range as id from range(1000)")
+        yield connection
+
+
+@pytest.fixture
+def analyst_db(tmp_path: Path) -> Path:
+    return tmp_path / "analyst's" / "analyst.duckdb"
+
+
+def read(analyst_db: Path, query: str) -> list[tuple[object, ...]]:
+    with duckdb.connect(str(analyst_db.resolve()), read_only=True) as reader:
+        return reader.execute(query).fetchall()
+
+
+def test_the_symlink_leads_to_a_read_only_file_in_the_old_format(conn: duckdb.DuckDBPyConnection, analyst_db: Path) -> None:
+    path = publish_marts(conn, analyst_db, "run-1")
+    assert analyst_db.is_symlink()
+    assert analyst_db.resolve() == path.resolve()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o444
+    assert int.from_bytes(path.read_bytes()[12:20], "little") == OLD_STORAGE_VERSION
+    assert not path.with_name(f"{path.name}.wal").exists()
+    assert read(analyst_db, "select run_id from marts.published") == [("run-1",)]
+    tables = read(analyst_db, "select table_name from information_schema.tables where table_schema = 'marts'")
+    assert {name for (name,) in tables} == {*MARTS, "published"}
+
+
+def test_the_version_before_stays_and_older_ones_go(conn: duckdb.DuckDBPyConnection, analyst_db: Path) -> None:
+    published = [publish_marts(conn, analyst_db, f"run-{number}") for number in range(4)]
+    assert [path.exists() for path in published] == [False, False, True, True]
+
+
+def test_an_open_reader_keeps_its_version(conn: duckdb.DuckDBPyConnection, analyst_db: Path) -> None:
+    first = publish_marts(conn, analyst_db, "run-1")
+    with duckdb.connect(str(first), read_only=True) as reader:
+        for number in range(3):
+            publish_marts(conn, analyst_db, f"later-{number}")
+        assert reader.execute("select run_id from marts.published").fetchall() == [("run-1",)]
+
+
+def test_a_missing_mart_leaves_the_current_version(conn: duckdb.DuckDBPyConnection, analyst_db: Path) -> None:
+    publish_marts(conn, analyst_db, "run-1")
+    conn.execute("drop table marts.refunds")
+    with pytest.raises(CartwireError, match="dbt build"):
+        publish_marts(conn, analyst_db, "run-2")
+    assert read(analyst_db, "select run_id from marts.published") == [("run-1",)]
+    assert len(list(analyst_db.parent.glob("analyst-*"))) == 1
+    assert conn.execute("select count(*) from duckdb_databases() where database_name = 'analyst'").fetchall() == [(0,)]
+
+
+def test_what_a_killed_publish_left_is_removed_by_the_next(conn: duckdb.DuckDBPyConnection, analyst_db: Path) -> None:
+    publish_marts(conn, analyst_db, "run-1")
+    torn = analyst_db.with_name("analyst-000099.duckdb")
+    torn.write_bytes(b"half a file")
+    publish_marts(conn, analyst_db, "run-2")
+    assert not torn.exists()
+    assert read(analyst_db, "select run_id from marts.published") == [("run-2",)]
+
+
+def test_a_file_in_the_place_of_the_symlink_is_never_overwritten(conn: duckdb.DuckDBPyConnection, analyst_db: Path) -> None:
+    analyst_db.parent.mkdir()
+    analyst_db.write_text("somebody's notes")
+    with pytest.raises(ConfigError, match="CARTWIRE_ANALYST_DB"):
+        publish_marts(conn, analyst_db, "run-1")
+    assert analyst_db.read_text() == "somebody's notes"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger.open(tmp_path / "ledger.sqlite", b"s" * 32) as opened:
+        opened.start_run("run-1", "test")
+        rows = [
+            NewItem(
+                object="users", kind="users", subject=f"key-{person}", person_key=f"key-{person}", fingerprint="f", lane=3,
+                email=f"{person}@example.com", fragment=b'{"dataFields":{"firstName":"Secretname"}}', state=state,
+                reason="" if state == "staged" else "no consent",
+            )
+            for person, state in (("ada", "staged"), ("bob", "suppressed"))
+        ]  # fmt: skip
+        opened.freeze("run-1", "main", rows, [])
+        opened.claim("request-1", "users/bulkUpdate", [1], lambda items: b"{}")
+        opened.settle("request-1", [Outcome(item_id=1, event=Event.accept)], status=200)
+        yield opened
+
+
+def test_ledger_views_join_the_marts_and_hold_no_payload(
+    conn: duckdb.DuckDBPyConnection, analyst_db: Path, ledger: Ledger
+) -> None:
+    publish_marts(conn, analyst_db, "run-1")
+    path = publish_ledger_views(ledger.path, analyst_db)
+    assert read(analyst_db, "select count(*) from marts.profiles") == [(1000,)]
+    assert read(analyst_db, "select person_key, state, reason from ledger.items order by item_id") == [
+        ("key-ada", "accepted", None),
+        ("key-bob", "suppressed", "no consent"),
+    ]
+    assert read(analyst_db, "select planned, accepted, suppressed, still_open from ledger.counts") == [(2, 1, 1, 0)]
+    assert read(analyst_db, "select endpoint, rows, status from ledger.requests") == [("users/bulkUpdate", 1, 200)]
+    assert read(analyst_db, "select run_id, state from ledger.runs") == [("run-1", "running")]
+    content = path.read_bytes()
+    assert b"example.com" not in content
+    assert b"Secretname" not in content
+
+
+def test_ledger_views_are_replaced_and_work_before_any_marts(analyst_db: Path, ledger: Ledger) -> None:
+    publish_ledger_views(ledger.path, analyst_db)
+    publish_ledger_views(ledger.path, analyst_db)
+    assert read(analyst_db, "select count(*) from ledger.items") == [(2,)]
+
+
+def test_without_a_ledger_the_current_version_stays(conn: duckdb.DuckDBPyConnection, analyst_db: Path, tmp_path: Path) -> None:
+    path = publish_marts(conn, analyst_db, "run-1")
+    with pytest.raises(LedgerError):
+        publish_ledger_views(tmp_path / "nothing.sqlite", analyst_db)
+    assert analyst_db.resolve() == path.resolve()
+
+
+READER = """
+import sys, duckdb
+reads = 0
+print("ready", flush=True)
+while True:
+    with duckdb.connect(sys.argv[1], read_only=True) as conn:
+        profiles = conn.execute("select min(number), max(number), count(*) from marts.profiles").fetchall()
+        orders = conn.execute("select min(number), max(number), count(*) from marts.orders").fetchall()
+        (number,) = conn.execute("select cast(run_id as int) from marts.published").fetchall()[0]
+    assert profiles == orders == [(number, number, 1000)], (profiles, orders, number)
+    reads += 1
+    if number == int(sys.argv[2]):
+        print(reads, flush=True)
+        break
+"""
+
+
+def test_a_reader_that_never_stops_sees_only_whole_runs(conn: duckdb.DuckDBPyConnection, analyst_db: Path) -> None:
+    last = 12
+
+    def publish(number: int) -> None:
+        conn.execute("update marts.profiles set number = ?", [number])
+        conn.execute("update marts.orders set number = ?", [number])
+        publish_marts(conn, analyst_db, str(number))
+
+    publish(0)
+    reader = subprocess.Popen(
+        [sys.executable, "-c", READER, str(analyst_db), str(last)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert reader.stdout is not None
+    assert reader.stdout.readline() == "ready\n"
+    for number in range(1, last + 1):
+        publish(number)
+    reads, errors = reader.communicate(timeout=60)
+    assert reader.returncode == 0, errors
+    assert int(reads) >= 1
