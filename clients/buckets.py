@@ -12,6 +12,7 @@ from clients.endpoints import ENDPOINTS, Endpoint
 PAUSE_BASE_S = 1.0
 PAUSE_MAX_S = 60.0
 RATE_FLOOR = 0.05  # share of the table's rate that repeated 429s never push below
+ROUNDING = 1e-6  # of a token: sums of floats must not ask for a wait of nothing
 RECOVERY_PER_CALL = 0.02  # share of the table's rate won back by each call that was not throttled
 
 
@@ -55,7 +56,7 @@ class Bucket:
                 return self._paused_until - now
             self._tokens = min(self._burst, self._tokens + max(0.0, now - self._filled_at) * self.rate)
             self._filled_at = now
-            if self._tokens >= 1.0:
+            if self._tokens >= 1.0 - ROUNDING:
                 self._tokens -= 1.0
                 return 0.0
             return (1.0 - self._tokens) / self.rate

@@ -63,7 +63,7 @@ def _invoke(settings: Settings, arguments: Sequence[str]) -> BuildResult:
     from dbt.cli.main import dbtRunner
 
     os.environ["CARTWIRE_WAREHOUSE"] = str(settings.warehouse)
-    os.environ["CARTWIRE_SEEDS"] = _seed_folder(settings.config)
+    os.environ["CARTWIRE_SEEDS"] = seed_folder(settings.config)
     os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
     folder = settings.state_dir / "dbt"
     common = ["--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY), "--target-path", str(folder / "target")]
@@ -91,7 +91,7 @@ def _invoke(settings: Settings, arguments: Sequence[str]) -> BuildResult:
     return _summarise(outcome.result.results)
 
 
-def _seed_folder(config: Path) -> str:
+def seed_folder(config: Path) -> str:
     """`config` as a path below the project.
 
     dbt keeps a copy of what it ran under target/ at the seed's own path; for an absolute seed path that is the CSV itself,

@@ -61,9 +61,10 @@ select
 where not exists (select * from control.run);
 {%- endmacro %}
 
-{# `dbt run` loads no seeds, but models read them: those of config/ that are not there yet are loaded here. #}
+{# `dbt run` loads no seeds, but models read them: those of config/ that are not there yet are loaded here. `build` and
+   `seed` load them by themselves, and by then dbt has already looked which exist. #}
 {% macro ensure_seeds() -%}
-{%- if execute -%}
+{%- if execute and flags.WHICH not in ['build', 'seed'] -%}
 create schema if not exists config;
 {%- for seed in graph.nodes.values() if seed.resource_type == 'seed' and seed.package_name == 'cartwire' %}
 {{ table_from_csv(seed.schema ~ '.' ~ seed.name, adapter.get_seed_file_path(seed), seed.config.column_types) }};

@@ -1,4 +1,5 @@
--- What everyone in the stage allows, per channel and purpose. `concerned` is the stage's people, as Arrow.
+-- What everyone in the stage allows, per channel and purpose. `concerned` is the stage's people, as
+-- Arrow.
 select
     consent_state.person_key,
     consent_state.channel,

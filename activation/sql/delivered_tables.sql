@@ -1,4 +1,5 @@
--- What the fold writes. The same tables as macros/ensure_sources.sql makes for plain dbt: either may come first.
+-- What the fold writes. The same tables as macros/ensure_sources.sql makes for plain dbt: either
+-- may come first.
 create schema if not exists delivered;
 
 create table if not exists delivered.outcomes (

@@ -1,7 +1,9 @@
--- The verdict that holds for each subject of the settlements in `fold_items`. Of several the newest holds, but
+-- The verdict that holds for each subject of the settlements in `fold_items`. Of several the newest
+-- holds, but
 --   a fact that was accepted stays accepted, whatever later run tried it again;
---   a verdict that is neither accepted nor sticky (held by a guard, by a failed test) displaces neither: the diff plans
---   its row again anyhow, and what Iterable holds, and how much of it, is still what was accepted.
+--   a verdict that is neither accepted nor sticky (held by a guard, by a failed test) displaces
+--   neither: the diff plans its row again anyhow, and what Iterable holds, and how much of it, is
+--   still what was accepted.
 -- An accepted purchase is also an emptied cart: Iterable clears the cart when it takes a purchase.
 create or replace temp table fold_outcomes as
 with verdicts as (

@@ -1,5 +1,6 @@
--- Users and their fields as Iterable holds them after the settlements in `fold_items` and `fold_fields`: the newest
--- accepted address and id of each person, the newest delivered value of each field, and the fingerprint over all fields.
+-- Users and their fields as Iterable holds them after the settlements in `fold_items` and
+-- `fold_fields`: the newest accepted address and id of each person, the newest delivered value of
+-- each field, and the fingerprint over all fields.
 create or replace temp table fold_users as
 select
     person_key,
@@ -19,7 +20,9 @@ select
     fingerprint
 from fold_fields
 where object = 'users'
-qualify row_number() over (partition by person_key, field order by settled_at_ms desc, item_id desc) = 1;
+qualify row_number() over (
+    partition by person_key, field order by settled_at_ms desc, item_id desc
+) = 1;
 
 delete from delivered.user_fields
 using fold_user_fields
@@ -27,7 +30,8 @@ where
     user_fields.person_key = fold_user_fields.person_key
     and user_fields.field = fold_user_fields.field;
 
--- a field without a fingerprint was removed; one with a fingerprint but no value was erased from the ledger
+-- a field without a fingerprint was removed; one with a fingerprint but no value was erased from
+-- the ledger
 insert into delivered.user_fields by name
 select * from fold_user_fields
 where fingerprint <> '';
@@ -48,7 +52,10 @@ left join (
     select
         user_fields.person_key,
         sha256(
-            string_agg(user_fields.field || '=' || user_fields.fingerprint, chr(10) order by user_fields.field)
+            string_agg(
+                user_fields.field || '=' || user_fields.fingerprint, chr(10)
+                order by user_fields.field
+            )
         ) as fields_fingerprint
     from delivered.user_fields
     semi join fold_users on user_fields.person_key = fold_users.person_key

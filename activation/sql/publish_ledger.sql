@@ -1,4 +1,5 @@
--- What happened to every planned row, without anything that was in it. The sources are Arrow streams of the ledger.
+-- What happened to every planned row, without anything that was in it. The sources are Arrow
+-- streams of the ledger.
 drop schema if exists analyst.ledger cascade;
 
 create schema analyst.ledger;

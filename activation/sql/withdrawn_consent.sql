@@ -1,4 +1,5 @@
--- Opt-outs of everyone in stage 1: it closes channels and never opens one. `concerned` is the stage's people, as Arrow.
+-- Opt-outs of everyone in stage 1: it closes channels and never opens one. `concerned` is the
+-- stage's people, as Arrow.
 select
     withdrawals.person_key,
     withdrawals.channel,

@@ -1,4 +1,5 @@
--- Grain: order_id. One purchase per counted order of a person with an address; sent once, whatever becomes of the order.
+-- Grain: order_id. One purchase per counted order of a person with an address; sent once, whatever
+-- becomes of the order.
 with orders as (
     select * from {{ ref('orders') }}
     where is_counted

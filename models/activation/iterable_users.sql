@@ -1,6 +1,7 @@
--- Grain: profile_id. What Iterable should know of each person with an address. An address is one Iterable user: where
--- profiles share it, is_owner says whose it is (a verified registered profile before another registered one before a
--- guest; among equals the newest activity; profile_id settles a tie). Deleted customers keep a row that owns nothing.
+-- Grain: profile_id. What Iterable should know of each person with an address. An address is one
+-- Iterable user: where profiles share it, is_owner says whose it is (a verified registered profile
+-- before another registered one before a guest; among equals the newest activity; profile_id
+-- settles a tie). Deleted customers keep a row that owns nothing.
 with profiles as (
     select * from {{ ref('profiles') }}
     where email is not null
@@ -44,11 +45,13 @@ joined as (
         not profiles.is_deleted and row_number() over (
             partition by profiles.email
             order by
-                profiles.is_deleted,
-                coalesce(profiles.profile_type = 'registered' and profiles.is_email_verified, false) desc,
+                profiles.is_deleted asc,
+                coalesce(
+                    profiles.profile_type = 'registered' and profiles.is_email_verified, false
+                ) desc,
                 profiles.profile_type = 'registered' desc,
                 profiles.last_activity_at desc nulls last,
-                profiles.profile_id
+                profiles.profile_id asc
         ) = 1 as is_owner,
         coalesce(profiles.is_test, false) as is_test,
         profiles.source_modified_at,
@@ -81,9 +84,12 @@ joined as (
         coalesce(consent.consent, []) as consent,
         coalesce(consent.has_messageable_channel, false) as has_messageable_channel
     from profiles
-    -- figures are never added up over currencies: a person's profile shows those of the profile's own
+    -- figures are never added up over currencies: a person's profile shows those of the profile's
+    -- own
     left join metrics
-        on profiles.profile_id = metrics.profile_id and profiles.currency_code = metrics.currency_code
+        on
+            profiles.profile_id = metrics.profile_id
+            and profiles.currency_code = metrics.currency_code
     left join consent on profiles.profile_id = consent.profile_id
     left join mapped on profiles.profile_id = mapped.profile_id
 ),

@@ -1,5 +1,6 @@
--- Grain: subject, channel, purpose. What each person or guest address last said, by the shop's own statements. Part of
--- stage 1 of a sync: built before everything else, without tests, from ids, addresses and consent paths only.
+-- Grain: subject, channel, purpose. What each person or guest address last said, by the shop's own
+-- statements. Part of stage 1 of a sync: built before everything else, without tests, from ids,
+-- addresses and consent paths only.
 with statements as (
     select * from {{ ref('stg_commercetools__consent_statements') }}
 ),
@@ -30,7 +31,12 @@ newest as (
     -- of two words of one instant the refusal counts
     qualify row_number() over (
         partition by {{ person_subject('customer_id', 'email') }}, channel, purpose
-        order by stated_at desc nulls last, status = 'granted', learned_at desc nulls last, resource_id desc, version desc
+        order by
+            stated_at desc nulls last,
+            status = 'granted',
+            learned_at desc nulls last,
+            resource_id desc,
+            version desc
     ) = 1
 ),
 

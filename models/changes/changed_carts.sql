@@ -1,5 +1,6 @@
--- Grain: subject (person_key). Carts that Iterable should show and does not, or shows and should not. Iterable empties a
--- person's cart when it takes a purchase, so a cart beside a planned purchase is sent after it, changed or not.
+-- Grain: subject (person_key). Carts that Iterable should show and does not, or shows and should
+-- not. Iterable empties a person's cart when it takes a purchase, so a cart beside a planned
+-- purchase is sent after it, changed or not.
 with carts as (
     select * from {{ ref('iterable_carts') }}
 ),
@@ -88,7 +89,9 @@ judged as (
         case
             when hold_reason is not null then hold_reason
             when not is_reachable and not is_person_in_run then 'the person is not at Iterable'
-            when without_consent = 'suppress' and not has_messageable_channel then 'no consent on any channel'
+            when
+                without_consent = 'suppress' and not has_messageable_channel
+                then 'no consent on any channel'
         end as verdict_reason
     from wanted
 ),
@@ -108,10 +111,15 @@ unsettled as (
             -- the purchase empties it; if the purchase is refused, the next run does
             when wanted_fingerprint = 'empty' and last_purchase is not null then false
             -- what was kept from Iterable need not be emptied there
-            when wanted_fingerprint = 'empty' and verdict = 'suppressed' and settled_state = 'suppressed' then false
+            when
+                wanted_fingerprint = 'empty'
+                and verdict <> 'send'
+                and settled_state in ('held', 'suppressed')
+                then false
             when verdict = 'send' and last_purchase is not null then true
             else not (
-                settled_fingerprint = fingerprint and coalesce(settled_state = 'accepted' or settled_is_sticky, false)
+                settled_fingerprint = fingerprint
+                and coalesce(settled_state = 'accepted' or settled_is_sticky, false)
             )
         end
 ),

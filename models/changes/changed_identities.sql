@@ -1,5 +1,5 @@
--- Grain: subject (person_key). Registered customers whose address at Iterable is not the shop's: to be changed, or held
--- because the new address belongs to another user there (a merge).
+-- Grain: subject (person_key). Registered customers whose address at Iterable is not the shop's: to
+-- be changed, or held because the new address belongs to another user there (a merge).
 with people as (
     select * from {{ ref('iterable_users') }}
 ),
@@ -19,7 +19,9 @@ judged as (
         recipients.*,
         case when recipients.rename_state = 'planned' then 'send' else 'held' end as verdict,
         case
-            when recipients.rename_state = 'blocked' then 'merge: the new address belongs to another user at Iterable'
+            when
+                recipients.rename_state = 'blocked'
+                then 'merge: the new address belongs to another user at Iterable'
         end as verdict_reason
     from recipients
 ),
@@ -32,7 +34,9 @@ changed as (
         judged.person_key,
         judged.desired_email as email,
         judged.user_id,
-        {{ verdict_fingerprint('judged.rename_fingerprint', 'judged.verdict', 'judged.verdict_reason') }} as fingerprint,
+        {{ verdict_fingerprint(
+            'judged.rename_fingerprint', 'judged.verdict', 'judged.verdict_reason'
+        ) }} as fingerprint,
         2 as lane,
         people.market_code,
         people.source_modified_at,
@@ -53,8 +57,13 @@ unsettled as (
     select changed.*
     from changed
     left join outcomes on changed.subject = outcomes.subject
-    -- an accepted change shows in delivered.users; the same change back and forth is a change each time
-    where not (outcomes.fingerprint is not distinct from changed.fingerprint and coalesce(outcomes.is_sticky, false))
+    -- an accepted change shows in delivered.users; the same change back and forth is a change each
+    -- time
+    where
+        not (
+            outcomes.fingerprint is not distinct from changed.fingerprint
+            and coalesce(outcomes.is_sticky, false)
+        )
 )
 
 select * from unsettled

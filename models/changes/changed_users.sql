@@ -1,5 +1,6 @@
--- Grain: subject (person_key). People of whom Iterable should know something else than it accepted last: new ones, and
--- those with changed fields, before and after. Only rows whose fingerprints differ are opened into fields.
+-- Grain: subject (person_key). People of whom Iterable should know something else than it accepted
+-- last: new ones, and those with changed fields, before and after. Only rows whose fingerprints
+-- differ are opened into fields.
 with people as (
     select * from {{ ref('iterable_users') }}
 ),
@@ -43,11 +44,11 @@ judged as (
         recipients.is_reachable,
         recipients.is_delivered,
         recipients.baseline_person_key,
-        recipients.existing_email,
-        recipients.existing_user_id,
         settings.without_consent,
         case
-            when not recipients.is_known and unsubscribes.can_be_created then unsubscribes.unsubscribe_channel_ids
+            when
+                not recipients.is_known and unsubscribes.can_be_created
+                then unsubscribes.unsubscribe_channel_ids
         end as unsubscribe_channel_ids,
         delivered_users.fields_fingerprint as delivered_fingerprint,
         case
@@ -74,7 +75,9 @@ decided as (
         end as verdict,
         case
             when hold_reason is not null then hold_reason
-            when without_consent = 'suppress' and not has_messageable_channel then 'no consent on any channel'
+            when
+                without_consent = 'suppress' and not has_messageable_channel
+                then 'no consent on any channel'
         end as verdict_reason
     from judged
 ),
@@ -92,7 +95,8 @@ unsettled as (
     left join outcomes on fingerprinted.person_key = outcomes.subject
     where
         not coalesce(
-            outcomes.fingerprint = fingerprinted.fingerprint and (outcomes.state = 'accepted' or outcomes.is_sticky),
+            outcomes.fingerprint = fingerprinted.fingerprint
+            and (outcomes.state = 'accepted' or outcomes.is_sticky),
             false
         )
         and (
@@ -101,57 +105,75 @@ unsettled as (
         )
 ),
 
+opened as (
+    select * from unsettled
+    where verdict <> 'held' and is_known
+),
+
 desired as (
     select
-        unsettled.person_key,
-        wanted.entry.field as field,
-        wanted.entry.type as type,
-        wanted.entry.value as value
-    from unsettled
-    cross join {{ list_each('unsettled.fields', 'wanted', 'entry') }}
-    where unsettled.verdict <> 'held' and unsettled.is_known
+        opened.person_key,
+        wanted.entry.field as field,  -- noqa: RF01, AL09
+        wanted.entry.type as type,  -- noqa: RF01, AL09
+        wanted.entry.value as value  -- noqa: RF01, AL09
+    from opened
+    cross join {{ list_each('opened.fields', 'wanted', 'entry') }}
 ),
 
 -- what Iterable has of them: as we wrote it, else as it was found there
-baseline as (
+written as (
     select
-        unsettled.person_key,
+        opened.person_key,
         delivered_fields.field,
         delivered_fields.type,
-        delivered_fields.value,
-        true as is_ours
-    from unsettled
-    inner join delivered_fields on unsettled.baseline_person_key = delivered_fields.person_key
-    where unsettled.verdict <> 'held'
-    union all
-    select
-        unsettled.person_key,
-        existing_fields.field,
-        null as type,
-        existing_fields.value_text as value,
-        false as is_ours
-    from unsettled
-    inner join existing_fields
-        on
-            unsettled.existing_email is not distinct from existing_fields.email
-            and unsettled.existing_user_id is not distinct from existing_fields.user_id
-    where unsettled.verdict <> 'held' and unsettled.is_known and unsettled.baseline_person_key is null
+        delivered_fields.value
+    from opened
+    inner join delivered_fields on opened.baseline_person_key = delivered_fields.person_key
 ),
 
--- a field that is no longer wanted is cleared if we wrote it; what others keep at Iterable is theirs
+found as (
+    select
+        opened.person_key,
+        existing_fields.field,
+        existing_fields.value_text
+    from opened
+    inner join existing_fields on opened.user_id = existing_fields.user_id
+    union
+    select
+        opened.person_key,
+        existing_fields.field,
+        existing_fields.value_text
+    from opened
+    inner join existing_fields on opened.address = existing_fields.email
+    where opened.user_id is null or existing_fields.user_id is null
+),
+
+baseline as (
+    select
+        coalesce(written.person_key, found.person_key) as person_key,
+        coalesce(written.field, found.field) as field,
+        written.type,
+        written.value,
+        case when written.field is null then found.value_text end as found_text,
+        written.field is not null as is_ours
+    from written
+    full join found on written.person_key = found.person_key and written.field = found.field
+),
+
+-- a field no longer wanted is cleared if we wrote it; what others keep at Iterable is theirs
 compared as (
     select
         coalesce(desired.person_key, baseline.person_key) as person_key,
         coalesce(desired.field, baseline.field) as field,
         coalesce(desired.type, baseline.type) as type,
-        case
-            when baseline.is_ours or baseline.value is null then baseline.value
-            else {{ iterable_value('baseline.value', 'desired.type') }}
-        end as before,
+        coalesce(baseline.value, {{ iterable_value('baseline.found_text', 'desired.type') }})
+            as before,
         desired.value as after,
         baseline.type is not null and desired.type <> baseline.type as has_new_type
     from desired
-    full join baseline on desired.person_key = baseline.person_key and desired.field = baseline.field
+    full join
+        baseline
+        on desired.person_key = baseline.person_key and desired.field = baseline.field
     where desired.field is not null or baseline.is_ours
 ),
 
@@ -159,7 +181,9 @@ changed_fields as (
     select
         person_key,
         {{ list_agg_ordered(
-            struct_of([('field', 'field'), ('type', 'type'), ('before', 'before'), ('after', 'after')]), 'field'
+            struct_of([
+                ('field', 'field'), ('type', 'type'), ('before', 'before'), ('after', 'after')
+            ]), 'field'
         ) }} as changed_fields
     from compared
     where before is distinct from after or has_new_type
@@ -185,14 +209,15 @@ changed as (
         unsettled.source_modified_at,
         cast(null as timestamp) as occurred_at,
         cast(null as timestamp) as send_before_at,
-        case when unsettled.without_consent = 'suppress' then 'any' else 'none' end as consent_requirement,
+        case when unsettled.without_consent = 'suppress' then 'any' else 'none' end
+            as consent_requirement,
         unsettled.verdict,
         unsettled.verdict_reason,
         cast(null as varchar) as depends_on,
         unsettled.is_rename_planned as waits_for_person,
         unsettled.is_test,
         {%- for column, _field, _type in profile_fields() if column != 'market_code' %}
-        unsettled.{{ column }},
+            unsettled.{{ column }},
         {%- endfor %}
         case
             when unsettled.verdict = 'held' then []

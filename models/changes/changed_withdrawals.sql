@@ -1,5 +1,6 @@
--- Grain: subject (person_key and channel). Opt-outs of people Iterable has, which it did not accept yet. People it does
--- not have are created unsubscribed instead. Part of stage 1: null-safe, untested, reads no document.
+-- Grain: subject (person_key and channel). Opt-outs of people Iterable has, which it did not accept
+-- yet. People it does not have are created unsubscribed instead. Part of stage 1: null-safe,
+-- untested, reads no document.
 with withdrawals as (
     select * from {{ ref('iterable_withdrawals') }}
 ),
@@ -47,7 +48,7 @@ iterable_users_now as (
     where email is not null or user_id is not null
     qualify row_number() over (
         partition by coalesce(email, user_id)
-        order by person_key is null, user_id is null, accepted_at desc nulls last, person_key
+        order by person_key is null, user_id is null, accepted_at desc nulls last, person_key asc
     ) = 1
 ),
 
@@ -77,7 +78,7 @@ newest as (
     from matched
     qualify row_number() over (
         partition by iterable_user, channel, purpose
-        order by stated_at desc nulls last, is_opted_out desc, subject
+        order by stated_at desc nulls last, is_opted_out desc, subject asc
     ) = 1
 ),
 
@@ -104,12 +105,14 @@ changed as (
         'withdrawals' as kind,
         opted_out.target_person_key
         || ':' || opted_out.channel
-        || case when opted_out.purpose = 'marketing' then '' else ':' || opted_out.purpose end as subject,
+        || case when opted_out.purpose = 'marketing' then '' else ':' || opted_out.purpose end
+            as subject,
         opted_out.target_person_key as person_key,
         opted_out.known_email as email,
         opted_out.known_user_id as user_id,
-        {{ verdict_fingerprint('opted_out.statement_fingerprint', 'opted_out.verdict', 'opted_out.verdict_reason') }}
-            as fingerprint,
+        {{ verdict_fingerprint(
+            'opted_out.statement_fingerprint', 'opted_out.verdict', 'opted_out.verdict_reason'
+        ) }} as fingerprint,
         1 as lane,
         cast(null as varchar) as market_code,
         opted_out.stated_at as source_modified_at,
@@ -120,7 +123,7 @@ changed as (
         opted_out.verdict_reason,
         cast(null as varchar) as depends_on,
         false as waits_for_person,
-        exists (
+        exists(
             select 1
             from test_profiles
             where
@@ -138,21 +141,51 @@ changed as (
 ),
 
 unsettled as (
-    select changed.* exclude (status, known_person_key)
+    select changed.*
     from changed
     left join outcomes on changed.subject = outcomes.subject
     left join delivered_fields
         on
             changed.known_person_key = delivered_fields.person_key
-            and delivered_fields.field = 'consent.' || {{ consent_field('changed.channel', 'changed.purpose') }}
+            and delivered_fields.field
+            = 'consent.' || {{ consent_field('changed.channel', 'changed.purpose') }}
     where
-        not (
-            coalesce(
-                outcomes.fingerprint = changed.fingerprint and (outcomes.state = 'accepted' or outcomes.is_sticky), false
-            )
+        not coalesce(
+            outcomes.fingerprint = changed.fingerprint
+            and (outcomes.state = 'accepted' or outcomes.is_sticky),
+            false
         )
-        -- delivered with this very status and never withdrawn: such a person was created unsubscribed
-        and not coalesce(outcomes.subject is null and delivered_fields.value = changed.status, false)
+        -- delivered with this very status and never withdrawn: created unsubscribed
+        and not coalesce(
+            outcomes.subject is null and delivered_fields.value = changed.status, false
+        )
+),
+
+final as (
+    select
+        object,
+        kind,
+        subject,
+        person_key,
+        email,
+        user_id,
+        fingerprint,
+        lane,
+        market_code,
+        source_modified_at,
+        occurred_at,
+        send_before_at,
+        consent_requirement,
+        verdict,
+        verdict_reason,
+        depends_on,
+        waits_for_person,
+        is_test,
+        channel,
+        purpose,
+        iterable_channel_id,
+        stated_at
+    from unsettled
 )
 
-select * from unsettled
+select * from final

@@ -1,6 +1,7 @@
--- Grain: profile_id. The channels a person must be created unsubscribed from, because nothing was granted on them: a
--- person who appears at Iterable without this is subscribed to everything. can_be_created is false where Iterable
--- cannot do it in the creating request: a channel it does not have, or opt-in message types in the project.
+-- Grain: profile_id. The channels a person must be created unsubscribed from, because nothing was
+-- granted on them: a person who appears at Iterable without this is subscribed to everything.
+-- can_be_created is false where Iterable cannot do it in the creating request: a channel it does
+-- not have, or opt-in message types in the project.
 with consent as (
     select * from {{ ref('consent_state') }}
 ),
@@ -38,7 +39,8 @@ collected as (
         not_granted.profile_id,
         {{ list_agg_ordered('not_granted.iterable_channel_id', 'not_granted.iterable_channel_id') }}
             as unsubscribe_channel_ids,
-        count(*) = count(not_granted.iterable_channel_id) and max(opt_in_types.type_count) = 0 as can_be_created
+        count(*) = count(not_granted.iterable_channel_id)
+        and max(opt_in_types.type_count) = 0 as can_be_created
     from not_granted
     cross join opt_in_types
     group by not_granted.profile_id

@@ -1,5 +1,6 @@
--- Grain: profile_id. Where the rows of each person go in this run, and whether they may: the person as Iterable knows
--- them now (accepted by us, else found at first sight), the address to use, and whether the address has to change first.
+-- Grain: profile_id. Where the rows of each person go in this run, and whether they may: the person
+-- as Iterable knows them now (accepted by us, else found at first sight), the address to use, and
+-- whether the address has to change first.
 with people as (
     select * from {{ ref('iterable_users') }}
 ),
@@ -37,15 +38,23 @@ iterable_users_now as (
         null as accepted_at
     from existing_users
     where
-        not exists (select 1 from delivered_users where delivered_users.email = existing_users.email)
-        and not exists (select 1 from delivered_users where delivered_users.user_id = existing_users.user_id)
+        not exists (
+            select 1 from delivered_users
+            where delivered_users.email = existing_users.email
+        )
+        and not exists (
+            select 1 from delivered_users
+            where delivered_users.user_id = existing_users.user_id
+        )
 ),
 
 by_email as (
     select * from iterable_users_now
     where email is not null
     qualify row_number() over (
-        partition by email order by user_id is null, accepted_at desc nulls last, person_key nulls last, user_id
+        partition by email
+        order by
+            user_id is null, accepted_at desc nulls last, person_key asc nulls last, user_id asc
     ) = 1
 ),
 
@@ -53,7 +62,8 @@ by_user_id as (
     select * from iterable_users_now
     where user_id is not null
     qualify row_number() over (
-        partition by user_id order by accepted_at desc nulls last, person_key nulls last, email
+        partition by user_id
+        order by accepted_at desc nulls last, person_key asc nulls last, email asc
     ) = 1
 ),
 
@@ -68,11 +78,12 @@ located as (
         people.has_messageable_channel,
         own.person_key is not null as is_delivered,
         by_user_id.user_id is not null
-        or (people.user_id is null and coalesce(own.email, by_email.email) is not null) as is_reachable,
-        own.person_key is not null or by_user_id.user_id is not null or by_email.email is not null as is_known,
+        or (people.user_id is null and coalesce(own.email, by_email.email) is not null)
+            as is_reachable,
+        own.person_key is not null
+        or by_user_id.user_id is not null
+        or by_email.email is not null as is_known,
         coalesce(own.person_key, by_user_id.person_key, by_email.person_key) as baseline_person_key,
-        coalesce(by_user_id.email, by_email.email) as existing_email,
-        coalesce(by_user_id.user_id, by_email.user_id) as existing_user_id,
         by_email.email is not null as is_address_taken,
         by_email.user_id as holder_user_id,
         by_email.person_key as holder_person_key,
@@ -86,8 +97,9 @@ located as (
 judged as (
     select
         *,
-        -- another user at Iterable has the address now: somebody registered, or for a new address even a guest. A
-        -- guest of the shop may well be known there under a number that some earlier system gave out.
+        -- another user at Iterable has the address now: somebody registered, or for a new address
+        -- even a guest. A guest of the shop may well be known there under a number that some
+        -- earlier system gave out.
         coalesce(
             (
                 holder_user_id is not null
@@ -98,7 +110,8 @@ judged as (
             false
         ) as is_address_blocked,
         coalesce(user_id is not null and known_email <> email, false) as has_new_email,
-        {{ sha256_hex("person_key || chr(31) || coalesce(known_email, '') || chr(31) || email") }} as rename_fingerprint
+        {{ sha256_hex("person_key || chr(31) || coalesce(known_email, '') || chr(31) || email") }}
+            as rename_fingerprint
     from located
 ),
 
@@ -106,13 +119,16 @@ decided as (
     select
         judged.*,
         case
-            when not judged.should_exist then 'customer deleted: deletions are not sent in this release'
+            when not judged.should_exist
+                then 'customer deleted: deletions are not sent in this release'
             when not judged.is_owner then 'identifier owned by another profile'
             when judged.is_address_blocked and not judged.has_new_email
                 then 'merge: the address belongs to another user at Iterable'
         end as hold_reason,
         case
-            when not judged.has_new_email or not judged.should_exist or not judged.is_owner then 'none'
+            when
+                not judged.has_new_email or not judged.should_exist or not judged.is_owner
+                then 'none'
             when judged.is_address_blocked then 'blocked'
             when not coalesce(settings.is_enabled, false) then 'off'
             when outcomes.fingerprint = judged.rename_fingerprint then 'refused'
@@ -128,7 +144,8 @@ routed as (
         profile_id,
         person_key,
         -- until Iterable has accepted the new address, the person is there under the old one
-        case when rename_state in ('blocked', 'off', 'refused') then known_email else email end as email,
+        case when rename_state in ('blocked', 'off', 'refused') then known_email else email end
+            as email,
         user_id,
         email as desired_email,
         case when has_new_email then known_email end as previous_email,
@@ -140,8 +157,6 @@ routed as (
         is_known,
         coalesce(is_reachable, false) as is_reachable,
         baseline_person_key,
-        existing_email,
-        existing_user_id,
         has_messageable_channel
     from decided
 )

@@ -111,7 +111,9 @@ def compile_project(config: Path, folder: Path) -> Project:
     assert outcome.success, [result.message for result in results if str(result.status) == "error"] or outcome.exception
     connection = duckdb.connect(str(template))
     connection.execute("delete from control.run")
-    connection.execute("insert into control.run values ('run', ?, ?, 'shop', 'hybrid', ?, ?)", [NOW, GO_LIVE, *key_blocks(SECRET)])
+    connection.execute(
+        "insert into control.run values ('run', ?, ?, 'shop', 'hybrid', ?, ?)", [NOW, GO_LIVE, *key_blocks(SECRET)]
+    )
     connection.close()
     tables = [result.node for result in results if result.node.config.materialized == "table"]
     return Project(template, tuple((f"{node.schema}.{node.name}", node.compiled_code) for node in tables))
@@ -199,9 +201,7 @@ class SmallMarts:
     def consent(self, word: str, key: str, **statuses: str) -> None:
         """Replace a person's consent state, by channel."""
         for channel, status in statuses.items():
-            self.execute(
-                "delete from marts.consent_state where profile_id = ? and channel = ?", f"profile-{word}", channel
-            )
+            self.execute("delete from marts.consent_state where profile_id = ? and channel = ?", f"profile-{word}", channel)
             self.put(
                 "marts.consent_state", profile_id=f"profile-{word}", person_key=key, channel=channel, purpose="marketing",
                 status=status, is_messageable=status == "granted", stated_at=NOW,
@@ -264,8 +264,15 @@ class SmallMarts:
             fingerprint=fingerprint, state=state, reason=reason, is_sticky=is_sticky, run_id="run", settled_at=NOW,
         )  # fmt: skip
 
+    def _adopt(self, key: str, email: str) -> None:
+        """A user at Iterable has one owner: what was delivered to the guest of the address is the new owner's now."""
+        guest = "select person_key from delivered.users where email = ? and user_id is null and person_key <> ?"
+        self.execute(f"update delivered.user_fields set person_key = ? where person_key in ({guest})", key, email, key)
+        self.execute(f"delete from delivered.users where person_key in ({guest})", email, key)
+
     def _accept_user(self, row: Mapping[str, Any]) -> None:
         key = row["person_key"]
+        self._adopt(key, row["email"])
         self.execute("delete from delivered.users where person_key = ?", key)
         self.put(
             "delivered.users", person_key=key, email=row["email"], user_id=row["user_id"],

@@ -145,6 +145,13 @@ def test_people_found_at_iterable_get_only_what_differs(marts: SmallMarts) -> No
     untouched = {"firstName", "profileCreatedAt", "emailVerified", "store", "somebodyElses", "consent.email_marketing"}
     assert not untouched & changed.keys()
     assert (row["is_new"], row["unsubscribe_channel_ids"]) == (False, None)
+    marts.fold()
+    marts.build()
+    assert marts.changed() == {}
+    marts.execute("update marts.profiles set first_name = 'Augusta', company_name = 'Engines'")
+    marts.build()
+    changed = changes_of(only(marts.rows("changes.changed_users")))
+    assert changed == {"firstName": ("Ada", "Augusta"), "companyName": (None, "Engines")}
 
 
 def test_a_person_without_a_grant_is_created_unsubscribed(marts: SmallMarts) -> None:
@@ -204,6 +211,12 @@ def test_a_guest_who_registers_keeps_the_user_at_iterable(marts: SmallMarts) -> 
     assert changed["profileType"] == ("guest", "registered")
     assert "firstName" not in changed
     assert only(marts.rows("changes.changed_purchases"))["waits_for_person"], "the userId is not at Iterable yet"
+    marts.fold()
+    marts.build()
+    assert marts.changed() == {}
+    marts.execute("update marts.profiles set first_name = 'Augusta'")
+    marts.build()
+    assert changes_of(only(marts.rows("changes.changed_users"))) == {"firstName": ("Ada", "Augusta")}
 
 
 def test_a_new_address_is_changed_first_and_the_person_waits(marts: SmallMarts) -> None:
@@ -320,6 +333,17 @@ def test_a_withdrawal_without_its_channel_at_iterable_is_held_and_says_so(marts:
     assert "iterable_channels.csv" in str(row["verdict_reason"])
 
 
+def test_lines_come_in_order_and_each_says_where_it_was_bought(marts: SmallMarts) -> None:
+    marts.registered("ada")
+    marts.order("ada", "1", market_code="jp", store_key="jp", channel_key="app-jp", currency_code="JPY", locale="ja-JP")
+    marts.put("marts.order_lines", order_id="order-1", line_number=0, product_id="p0", quantity=1, unit_price=600)
+    marts.build()
+    items = only(marts.rows("changes.changed_purchases"))["items"]
+    assert [item["id"] for item in items] == ["p0", "p1"]  # type: ignore[attr-defined]
+    envelope = {"market": "jp", "store": "jp", "channel": "app-jp", "currency": "JPY", "locale": "ja-JP"}
+    assert all(item.items() >= envelope.items() for item in items)  # type: ignore[attr-defined]
+
+
 def test_a_cart_beside_a_planned_purchase_is_sent_after_it_though_unchanged(marts: SmallMarts) -> None:
     marts.registered("ada")
     marts.cart("ada")
@@ -381,8 +405,12 @@ def test_a_fact_is_sent_once_whatever_becomes_of_its_content(marts: SmallMarts) 
     marts.order("ada", "2")
     marts.build()
     marts.fold()
-    unknown = only(marts.rows("delivered.outcomes", "kind = 'purchases' and subject <> (select min(subject) from"
-                              " delivered.outcomes where kind = 'purchases')"))
+    unknown = only(
+        marts.rows(
+            "delivered.outcomes",
+            "kind = 'purchases' and subject <> (select min(subject) from delivered.outcomes where kind = 'purchases')",
+        )
+    )
     marts.execute(
         "update delivered.outcomes set state = 'held', reason = 'outcome unknown' where subject = ?", unknown["subject"]
     )

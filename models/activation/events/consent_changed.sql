@@ -1,4 +1,5 @@
--- Grain: event_id. A person's word on one channel and purpose changed. The id is over the person's key, not the address.
+-- Grain: event_id. A person's word on one channel and purpose changed. The id is over the person's
+-- key, not the address.
 with consent_changes as (
     select * from {{ ref('int_consent__changes') }}
 ),

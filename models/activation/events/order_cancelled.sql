@@ -1,4 +1,5 @@
--- Grain: event_id. An order went into the cancelled state. One authority per installation tells (control.authority).
+-- Grain: event_id. An order went into the cancelled state. One authority per installation tells
+-- (control.authority).
 with status_changes as (
     select * from {{ ref('int_orders__status_changes') }}
     where to_status = 'cancelled'

@@ -1,4 +1,5 @@
--- Grain: event_id. Money went back to the customer: one event per successful refund transaction, partial or full.
+-- Grain: event_id. Money went back to the customer: one event per successful refund transaction,
+-- partial or full.
 with refunds as (
     select * from {{ ref('refunds') }}
 ),
@@ -13,7 +14,8 @@ people as (
 
 refunded as (
     select
-        {{ fact_id('order_refunded', ['refunds.payment_id', 'refunds.transaction_id']) }} as event_id,
+        {{ fact_id('order_refunded', ['refunds.payment_id', 'refunds.transaction_id']) }}
+            as event_id,
         refunds.refund_id,
         orders.profile_id,
         people.person_key,

@@ -1,5 +1,6 @@
 {{ config(materialized='table') }}
--- Grain: cart_id. Carts with the profile they belong to and their market; is_current marks the one that Iterable shows.
+-- Grain: cart_id. Carts with the profile they belong to and their market; is_current marks the one
+-- that Iterable shows.
 with carts as (
     select * from {{ ref('stg_commercetools__carts') }}
 ),
@@ -18,7 +19,8 @@ channels as (
         lines.cart_id,
         min_by(channels.channel_key, lines.line_number) as channel_key
     from {{ ref('stg_commercetools__cart_lines') }} as lines
-    inner join {{ ref('stg_commercetools__channels') }} as channels on lines.channel_id = channels.channel_id
+    inner join {{ ref('stg_commercetools__channels') }} as channels
+        on lines.channel_id = channels.channel_id
     group by lines.cart_id
 ),
 

@@ -1,5 +1,6 @@
--- Grain: statement_id, profile_id. What changed for a person, channel and purpose, and when. The first time we see a
--- record tells what is, not what changed, unless the record was made while we were looking.
+-- Grain: statement_id, profile_id. What changed for a person, channel and purpose, and when. The
+-- first time we see a record tells what is, not what changed, unless the record was made while we
+-- were looking.
 with statements as (
     select * from {{ ref('int_consent__statements') }}
     where is_decisive
@@ -40,7 +41,10 @@ changes as (
         compared.from_status <> compared.status
         and (
             compared.is_seen_changing
-            or (compared.resource_type <> 'iterable_user' and compared.created_at >= history_start.started_at)
+            or (
+                compared.resource_type <> 'iterable_user'
+                and compared.created_at >= history_start.started_at
+            )
         )
 )
 

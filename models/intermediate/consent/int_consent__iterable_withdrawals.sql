@@ -1,5 +1,6 @@
--- Grain: source, event_id, channel, purpose. What people opted out of in Iterable: events that it recorded, and what users
--- it knew before us had opted out of. An event that names no channel counts for all of them.
+-- Grain: source, event_id, channel, purpose. What people opted out of in Iterable: events that it
+-- recorded, and what users it knew before us had opted out of. An event that names no channel
+-- counts for all of them.
 with configured as (
     select
         iterable_channels.channel,

@@ -1,6 +1,7 @@
 {{ config(materialized='table') }}
--- Grain: statement_id, profile_id. Everything said about consent, in the order in which it counts. A grant counts for the
--- profile that gave it; a refusal also for every other profile with the same address, because messages go to addresses.
+-- Grain: statement_id, profile_id. Everything said about consent, in the order in which it counts.
+-- A grant counts for the profile that gave it; a refusal also for every other profile with the same
+-- address, because messages go to addresses.
 with people as (
     select * from {{ ref('int_identity__people') }}
 ),
@@ -21,7 +22,8 @@ shop_statements as (
         statements.created_at,
         not statements.is_first_seen as is_seen_changing
     from {{ ref('stg_commercetools__consent_statements') }} as statements
-    left join {{ ref('stg_commercetools__customers') }} as customers on statements.customer_id = customers.customer_id
+    left join {{ ref('stg_commercetools__customers') }} as customers
+        on statements.customer_id = customers.customer_id
 ),
 
 iterable_statements as (
@@ -52,9 +54,15 @@ named as (
     select
         *,
         'statement-' || left({{ sha256_hex(
-            "concat_ws(chr(31), resource_type, resource_id, field_path, channel, purpose, status, " ~ ts_iso('stated_at') ~ ")"
+            "concat_ws(chr(31), resource_type, resource_id, field_path, channel, purpose, status, "
+            ~ ts_iso('stated_at') ~ ")"
         ) }}, 32) as statement_id,
-        case status when 'withdrawn' then 3 when 'denied' then 2 when 'granted' then 1 else 0 end as restriction
+        case status
+            when 'withdrawn' then 3
+            when 'denied' then 2
+            when 'granted' then 1
+            else 0
+        end as restriction
     from unioned
 ),
 
@@ -88,7 +96,8 @@ keyed as (
 ordered as (
     select
         *,
-        last_value(case when restriction > 0 then resource_type || resource_id || field_path || status end ignore nulls)
+        resource_type || resource_id || field_path as said_in,
+        last_value(case when restriction > 0 then said_in || status end ignore nulls)
             over (
                 partition by profile_id, channel, purpose
                 order by stated_at, restriction, learned_at, statement_id
@@ -101,7 +110,7 @@ weighed as (
     select
         *,
         restriction > 0
-        or coalesce(word_before = resource_type || resource_id || field_path || 'granted', false) as is_decisive
+        or coalesce(word_before = said_in || 'granted', false) as is_decisive
     from ordered
 ),
 
@@ -124,7 +133,8 @@ sourced as (
         is_seen_changing,
         is_decisive,
         row_number() over (
-            partition by profile_id, channel, purpose order by stated_at, restriction, learned_at, statement_id
+            partition by profile_id, channel, purpose
+            order by stated_at, restriction, learned_at, statement_id
         ) as statement_number
     from weighed
 )

@@ -1,5 +1,6 @@
--- Grain: email. Folded addresses of orders and carts that no known customer owns, and the registered customer that
--- a rule of config/identity_rules.csv joins each to. Among several customers the oldest wins, so that a link stays.
+-- Grain: email. Folded addresses of orders and carts that no known customer owns, and the
+-- registered customer that a rule of config/identity_rules.csv joins each to. Among several
+-- customers the oldest wins, so that a link stays.
 with customers as (
     select * from {{ ref('stg_commercetools__customers') }}
 ),
@@ -10,9 +11,15 @@ rules as (
 ),
 
 baskets as (
-    select customer_id, customer_email from {{ ref('stg_commercetools__orders') }}
+    select
+        customer_id,
+        customer_email
+    from {{ ref('stg_commercetools__orders') }}
     union all
-    select customer_id, customer_email from {{ ref('stg_commercetools__carts') }}
+    select
+        customer_id,
+        customer_email
+    from {{ ref('stg_commercetools__carts') }}
 ),
 
 guests as (
@@ -32,7 +39,11 @@ matched as (
     inner join rules on customers.is_email_verified or not rules.requires_verified_email
     qualify row_number() over (
         partition by guests.email
-        order by rules.priority asc, customers.is_email_verified desc, customers.created_at asc, customers.customer_id asc
+        order by
+            rules.priority asc,
+            customers.is_email_verified desc,
+            customers.created_at asc,
+            customers.customer_id asc
     ) = 1
 ),
 

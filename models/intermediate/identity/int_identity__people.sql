@@ -1,5 +1,6 @@
 {{ config(materialized='table') }}
--- Grain: subject. Every way a person is named (customer:<id>, email:<address>) and the profile that name belongs to.
+-- Grain: subject. Every way a person is named (customer:<id>, email:<address>) and the profile that
+-- name belongs to.
 with customers as (
     select * from {{ ref('stg_commercetools__customers') }}
 ),

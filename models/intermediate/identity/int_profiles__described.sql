@@ -54,7 +54,8 @@ gathered as (
         coalesce(customers.company_name, baskets.company_name) as company_name,
         coalesce(customers.phone_raw, baskets.phone_raw) as phone_raw,
         case
-            when customers.phone_raw is null then coalesce(baskets.phone_country_code, baskets.country_code)
+            when customers.phone_raw is null
+                then coalesce(baskets.phone_country_code, baskets.country_code)
             else coalesce(customers.phone_country_code, customers.country_code)
         end as phone_country_code,
         coalesce(customers.locale, baskets.locale) as stated_locale,
@@ -64,12 +65,14 @@ gathered as (
         baskets.channel_key as basket_channel_key,
         groups.customer_group_key,
         coalesce(
-            joining_rules.identity_rule, case when people.is_registered then 'own_account' else 'guest_address' end
+            joining_rules.identity_rule,
+            case when people.is_registered then 'own_account' else 'guest_address' end
         ) as identity_rule,
         deletions.customer_id is not null as is_deleted,
         deletions.deleted_at,
         coalesce(customers.created_at, baskets.first_seen_at) as created_at,
-        coalesce(content_changes.content_changed_at, customers.last_modified_at) as customer_changed_at,
+        coalesce(content_changes.content_changed_at, customers.last_modified_at)
+            as customer_changed_at,
         baskets.last_active_at,
         baskets.newest_modified_at
     from people
@@ -85,7 +88,8 @@ located as (
     select
         *,
         case
-            when customer_id is null or (store_key is null and stated_country_code is null) then basket_market_code
+            when customer_id is null or (store_key is null and stated_country_code is null)
+                then basket_market_code
         end as known_market_code
     from gathered
 ),
@@ -94,7 +98,8 @@ placed as (
     select
         located.*,
         coalesce(
-            located.known_market_code, {{ market_of('located.store_key', 'located.stated_country_code') }}
+            located.known_market_code,
+            {{ market_of('located.store_key', 'located.stated_country_code') }}
         ) as market_code
     from located
 ),
@@ -126,7 +131,8 @@ described as (
         placed.is_deleted,
         placed.created_at,
         greatest(
-            coalesce(placed.last_active_at, placed.created_at), coalesce(placed.customer_changed_at, placed.created_at)
+            coalesce(placed.last_active_at, placed.created_at),
+            coalesce(placed.customer_changed_at, placed.created_at)
         ) as last_activity_at,
         greatest(
             coalesce(placed.customer_changed_at, placed.newest_modified_at),

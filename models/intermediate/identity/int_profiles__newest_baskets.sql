@@ -1,5 +1,5 @@
--- Grain: profile_id. The newest order of a profile, else its newest cart: where people without an account shop, and
--- what they say about themselves. Also when the person last did anything.
+-- Grain: profile_id. The newest order of a profile, else its newest cart: where people without an
+-- account shop, and what they say about themselves. Also when the person last did anything.
 with baskets as (
     select
         profile_id,

@@ -1,6 +1,7 @@
--- Grain: profile_id, where a number was given. E.164 by the rule that config/phone_countries.csv states per country:
--- read as international after + or the country's own exit code, else as national in the address's country; the trunk
--- prefix goes; what is left must match the country's numbering plan. Letters are not dialled.
+-- Grain: profile_id, where a number was given. E.164 by the rule that config/phone_countries.csv
+-- states per country: read as international after + or the country's own exit code, else as
+-- national in the address's country; the trunk prefix goes; what is left must match the country's
+-- numbering plan. Letters are not dialled.
 with profiles as (
     select
         profile_id,
@@ -24,7 +25,8 @@ cleaned as (
         profile_id,
         phone_country_code,
         {{ replace_once(
-            "translate(lower(phone_raw), '٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹０１２３４５６７８９＋', '012345678901234567890123456789+')",
+            "translate(lower(phone_raw), '٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹０１２３４５６７８９＋',"
+            ~ " '012345678901234567890123456789+')",
             "'[ ,;]*(?:;ext=|ext(?:ension|n)?|x|#)[ .:]*[0-9]{1,7}#?[ ]*$'", "''"
         ) }} as dialled
     from profiles
@@ -72,7 +74,11 @@ sided as (
             and starts_with(digits, own_code)
             and not {{ matches_fully('digits', 'own_national_pattern') }}
             and {{ matches_fully(
-                replace_once('substr(digits, length(own_code) + 1)', "'^(?:' || coalesce(own_trunk_pattern, '') || ')'", "''"),
+                replace_once(
+                    'substr(digits, length(own_code) + 1)',
+                    "'^(?:' || coalesce(own_trunk_pattern, '') || ')'",
+                    "''"
+                ),
                 'own_national_pattern'
             ) }},
             false
@@ -88,7 +94,8 @@ coded as (
         sided.phone_country_code,
         sided.own_code,
         case
-            when sided.has_plus or (sided.is_own_code and not sided.is_international) then sided.digits
+            when sided.has_plus or (sided.is_own_code and not sided.is_international)
+                then sided.digits
             when sided.is_international then sided.after_exit
             else sided.own_code || sided.digits
         end as full_digits
@@ -103,16 +110,22 @@ plans as (
         coded.full_digits,
         codes.calling_code,
         substr(coded.full_digits, length(codes.calling_code) + 1) as national,
-        -- a number without a code is dialled by the rules of its own country, else of the code's main country
-        case when coded.has_code then codes.trunk_pattern else own.trunk_pattern end as trunk_pattern,
+        -- a number without a code is dialled by the rules of its own country, else of the code's
+        -- main country
+        case
+            when coded.has_code then codes.trunk_pattern else own.trunk_pattern
+        end as trunk_pattern,
         case when coded.has_code then codes.trunk_group else own.trunk_group end as trunk_group,
         case when coded.has_code then codes.trunk_rule else own.trunk_rule end as trunk_rule,
-        case when coded.has_code then codes.national_pattern else own.national_pattern end as national_pattern,
+        case
+            when coded.has_code then codes.national_pattern else own.national_pattern
+        end as national_pattern,
         codes.code_pattern
     from coded
-    left join codes on codes.calling_code in (
-        left(coded.full_digits, 1), left(coded.full_digits, 2), left(coded.full_digits, 3)
-    )
+    left join codes
+        on codes.calling_code in (
+            left(coded.full_digits, 1), left(coded.full_digits, 2), left(coded.full_digits, 3)
+        )
     left join countries as own on coded.phone_country_code = own.country_code
 ),
 
@@ -124,7 +137,8 @@ stripped as (
             when 2 then regexp_extract(national, '^(?:' || trunk_pattern || ')', 2)
         end as trunk_part,
         {{ replace_once('national', "'^(?:' || trunk_pattern || ')'", "''") }} as without_trunk,
-        {{ replace_once('national', "'^(?:' || trunk_pattern || ')'", 'trunk_rule') }} as by_trunk_rule
+        {{ replace_once('national', "'^(?:' || trunk_pattern || ')'", 'trunk_rule') }}
+            as by_trunk_rule
     from plans
 ),
 
@@ -158,7 +172,8 @@ judged as (
             when full_digits is null then 'unknown_country'
             when length(full_digits) < 5 then 'too_short'
             when calling_code is null then 'unknown_calling_code'
-            when not {{ matches_fully('national_number', 'code_pattern') }} then 'not_in_numbering_plan'
+            when not {{ matches_fully('national_number', 'code_pattern') }}
+                then 'not_in_numbering_plan'
         end as phone_invalid_reason,
         '+' || calling_code || national_number as phone
     from nationals

@@ -1,5 +1,6 @@
--- Grain: profile_id, currency_code, category_key; the five with the largest share of what was spent on counted orders.
--- A line in several categories counts in each. Shares have four digits, ties go to the smaller key, so reruns agree.
+-- Grain: profile_id, currency_code, category_key; the five with the largest share of what was spent
+-- on counted orders. A line in several categories counts in each. Shares have four digits, ties go
+-- to the smaller key, so reruns agree.
 with orders as (
     select
         order_id,
@@ -36,8 +37,10 @@ spent as (
         categories.category_name,
         sum(bought.spent_minor) as spent_minor
     from bought
-    inner join {{ ref('int_products__categories') }} as categories on bought.product_id = categories.product_id
-    group by bought.profile_id, bought.currency_code, categories.category_key, categories.category_name
+    inner join {{ ref('int_products__categories') }} as categories
+        on bought.product_id = categories.product_id
+    group by
+        bought.profile_id, bought.currency_code, categories.category_key, categories.category_name
     having sum(bought.spent_minor) > 0
 ),
 
@@ -49,7 +52,8 @@ shared as (
         category_name,
         cast({{ amount(
             divide_rounded(
-                '10000 * spent_minor', 'sum(spent_minor) over (partition by profile_id, currency_code)'
+                '10000 * spent_minor',
+                'sum(spent_minor) over (partition by profile_id, currency_code)'
             ), '4'
         ) }} as decimal(5, 4)) as share,
         row_number() over (

@@ -1,4 +1,5 @@
--- Grain: order_id. Whether an order counts in metrics: the first rule of config/order_rules.csv that refuses it, if any.
+-- Grain: order_id. Whether an order counts in metrics: the first rule of config/order_rules.csv
+-- that refuses it, if any.
 with orders as (
     select * from {{ ref('int_orders__identified') }}
 ),
@@ -22,9 +23,13 @@ refused as (
             when 'store' then orders.store_key = rules.value
             when 'test_profile' then orders.is_test and rules.value = 'true'
             when 'minimum_age_hours'
-                then {{ ts_add_hours('orders.ordered_at', 'try_cast(rules.value as bigint)') }} > {{ as_of() }}
+                then
+                    {{ ts_add_hours('orders.ordered_at', 'try_cast(rules.value as bigint)') }}
+                    > {{ as_of() }}
         end
-    qualify row_number() over (partition by orders.order_id order by rules.priority asc, rules.rule_id asc) = 1
+    qualify row_number() over (
+        partition by orders.order_id order by rules.priority asc, rules.rule_id asc
+    ) = 1
 ),
 
 minimum_age as (

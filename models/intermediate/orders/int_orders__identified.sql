@@ -1,5 +1,6 @@
 {{ config(materialized='table') }}
--- Grain: order_id. Orders with the profile they belong to, their market and their totals in minor units.
+-- Grain: order_id. Orders with the profile they belong to, their market and their totals in minor
+-- units.
 with orders as (
     select * from {{ ref('stg_commercetools__orders') }}
 ),
@@ -45,8 +46,12 @@ identified as (
         located.fraction_digits,
         coalesce(located.taxed_gross_minor, located.total_price_minor) as order_total_minor,
         located.taxed_net_minor as order_total_net_minor,
-        coalesce(located.taxed_tax_minor, located.taxed_gross_minor - located.taxed_net_minor) as tax_minor,
-        case when located.taxed_gross_minor is null then 'total_price' else 'taxed_gross' end as total_source,
+        coalesce(
+            located.taxed_tax_minor, located.taxed_gross_minor - located.taxed_net_minor
+        ) as tax_minor,
+        case
+            when located.taxed_gross_minor is null then 'total_price' else 'taxed_gross'
+        end as total_source,
         coalesce(line_sums.discount_minor, 0) + located.total_discount_minor as discount_minor,
         located.shipping_minor + located.shippings_minor as shipping_minor,
         -- place

@@ -1,4 +1,5 @@
--- Grain: order_id. What only the lines tell: the discount, and the channel of the first line that names one.
+-- Grain: order_id. What only the lines tell: the discount, and the channel of the first line that
+-- names one.
 with lines as (
     select * from {{ ref('stg_commercetools__order_lines') }}
 ),
@@ -13,7 +14,9 @@ priced as (
         lines.line_number,
         channels.channel_key,
         {{ rescale(
-            'lines.quantity * lines.list_price_minor', 'lines.list_price_digits', 'lines.line_total_digits'
+            'lines.quantity * lines.list_price_minor',
+            'lines.list_price_digits',
+            'lines.line_total_digits'
         ) }} - lines.line_price_minor as discount_minor
     from lines
     left join channels on lines.channel_id = channels.channel_id

@@ -1,5 +1,6 @@
--- Grain: refund_id. Successful refund transactions and the order they pay back. Payments do not name their order,
--- orders name their payments; where two do, the older order has it, or the money would count twice.
+-- Grain: refund_id. Successful refund transactions and the order they pay back. Payments do not
+-- name their order, orders name their payments; where two do, the older order has it, or the money
+-- would count twice.
 with transactions as (
     select * from {{ ref('stg_commercetools__payment_transactions') }}
     where transaction_type = 'refund' and transaction_status = 'success'
@@ -23,7 +24,9 @@ payments as (
         orders.order_total_minor
     from orders
     cross join {{ list_each('orders.payment_ids', 'links', 'payment_id') }}
-    qualify row_number() over (partition by links.payment_id order by orders.ordered_at asc, orders.order_id asc) = 1
+    qualify row_number() over (
+        partition by links.payment_id order by orders.ordered_at asc, orders.order_id asc
+    ) = 1
 ),
 
 refunds as (
@@ -39,7 +42,9 @@ refunds as (
         transactions.currency_code,
         transactions.currency_code = payments.order_currency_code as is_order_currency,
         payments.order_total_minor,
-        coalesce(transactions.transacted_at, sightings.first_seen_at, transactions.last_modified_at) as refunded_at,
+        coalesce(
+            transactions.transacted_at, sightings.first_seen_at, transactions.last_modified_at
+        ) as refunded_at,
         coalesce(sightings.first_seen_at, transactions.last_modified_at) as source_modified_at
     from transactions
     left join payments on transactions.payment_id = payments.payment_id

@@ -1,5 +1,6 @@
--- Grain: order_id, from_status, to_status, changed_at. One authority per installation says when a status changed: Messages
--- if they were on at go-live, else the versions we read. Mixing them would give one change two times, hence two events.
+-- Grain: order_id, from_status, to_status, changed_at. One authority per installation says when a
+-- status changed: Messages if they were on at go-live, else the versions we read. Mixing them would
+-- give one change two times, hence two events.
 with authority as (
     select coalesce(max(authority), 'history') as authority
     from {{ source('control', 'authority') }}
@@ -34,7 +35,8 @@ changes as (
 
     union all
 
-    -- what an order was before we first saw it is not known, unless it was made while we were looking
+    -- what an order was before we first saw it is not known, unless it was made while we were
+    -- looking
     select
         versions.order_id,
         versions.from_status,

@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
--- Grain: product_id, category_key. The most specific categories of a product. Names are in the project's default
--- language for everyone: one category has one name in every segment.
+-- Grain: product_id, category_key. The most specific categories of a product. Names are in the
+-- project's default language for everyone: one category has one name in every segment.
 with products as (
     select * from {{ ref('stg_commercetools__products') }}
 ),
@@ -15,7 +15,8 @@ categories as (
         categories.category_id,
         categories.category_key,
         categories.ancestor_ids,
-        coalesce({{ project_localized('categories.category_names') }}, categories.category_key) as category_name
+        coalesce({{ project_localized('categories.category_names') }}, categories.category_key)
+            as category_name
     from {{ ref('stg_commercetools__categories') }} as categories
     cross join defaults
 ),

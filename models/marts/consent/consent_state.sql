@@ -13,7 +13,9 @@ newest as (
     select *
     from {{ ref('int_consent__statements') }}
     where is_decisive
-    qualify row_number() over (partition by profile_id, channel, purpose order by statement_number desc) = 1
+    qualify row_number() over (
+        partition by profile_id, channel, purpose order by statement_number desc
+    ) = 1
 ),
 
 final as (

@@ -40,7 +40,8 @@ final as (
         {{ amount('orders.discount_minor', 'orders.fraction_digits') }} as discount_total,
         {{ amount('orders.shipping_minor', 'orders.fraction_digits') }} as shipping_total,
         orders.total_source,
-        {{ amount('coalesce(refunds.refunded_minor, 0)', 'orders.fraction_digits') }} as refunded_total,
+        {{ amount('coalesce(refunds.refunded_minor, 0)', 'orders.fraction_digits') }}
+            as refunded_total,
         orders.locale,
         orders.market_code,
         orders.store_key,

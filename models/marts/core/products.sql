@@ -16,7 +16,11 @@ final as (
         products.product_id,
         products.product_key,
         products.sku,
-        coalesce({{ project_localized('products.product_names') }}, products.product_key, products.product_id) as product_name,
+        coalesce(
+            {{ project_localized('products.product_names') }},
+            products.product_key,
+            products.product_id
+        ) as product_name,
         coalesce(category_lists.category_keys, []) as category_keys,
         coalesce(category_lists.category_breadcrumbs, []) as category_breadcrumbs,
         products.image_url,

@@ -38,9 +38,17 @@ affinities as (
 ),
 
 people as (
-    select profile_id, person_key, currency_code from orders
+    select
+        profile_id,
+        person_key,
+        currency_code
+    from orders
     union
-    select profile_id, person_key, currency_code from carts
+    select
+        profile_id,
+        person_key,
+        currency_code
+    from carts
 ),
 
 final as (
@@ -51,18 +59,23 @@ final as (
         coalesce(orders.order_count, 0) as order_count,
         cast(coalesce(orders.lifetime_value_gross, 0) as decimal(28, 4)) as lifetime_value_gross,
         cast(coalesce(orders.lifetime_value_net, 0) as decimal(28, 4)) as lifetime_value_net,
-        {{ mean_amount('orders.lifetime_value_gross', 'orders.order_count', 'orders.fraction_digits') }}
-            as average_order_value,
+        {{ mean_amount(
+            'orders.lifetime_value_gross', 'orders.order_count', 'orders.fraction_digits'
+        ) }} as average_order_value,
         orders.first_purchase_at,
         orders.last_purchase_at,
         coalesce(affinities.category_affinity, []) as category_affinity,
         coalesce(affinities.top_categories, []) as top_categories,
         carts.last_cart_at
     from people
-    left join orders on people.profile_id = orders.profile_id and people.currency_code = orders.currency_code
-    left join carts on people.profile_id = carts.profile_id and people.currency_code = carts.currency_code
+    left join orders
+        on people.profile_id = orders.profile_id and people.currency_code = orders.currency_code
+    left join carts
+        on people.profile_id = carts.profile_id and people.currency_code = carts.currency_code
     left join affinities
-        on people.profile_id = affinities.profile_id and people.currency_code = affinities.currency_code
+        on
+            people.profile_id = affinities.profile_id
+            and people.currency_code = affinities.currency_code
 )
 
 select * from final

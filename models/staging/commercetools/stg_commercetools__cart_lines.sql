@@ -1,4 +1,5 @@
--- Grain: cart_id, line_number. Line items of readable carts; custom line items (fees, vouchers) are no products.
+-- Grain: cart_id, line_number. Line items of readable carts; custom line items (fees, vouchers) are
+-- no products.
 with carts as (
     select * from {{ ref('base_commercetools__carts') }}
     where rejection_reason is null

@@ -1,4 +1,5 @@
--- Categories with the path from the root; the whole tree is loaded, because moving a parent rewrites its descendants.
+-- Categories with the path from the root; the whole tree is loaded, because moving a parent
+-- rewrites its descendants.
 with source as (
     select * from {{ source('raw', 'categories') }}
 ),
@@ -6,7 +7,9 @@ with source as (
 opened as (
     select
         id,
-        {{ json_open('document', {'key': 'text', 'name': 'localized', 'ancestors': [{'id': 'text'}]}) }} as doc
+        {{ json_open('document', {
+            'key': 'text', 'name': 'localized', 'ancestors': [{'id': 'text'}]
+        }) }} as doc
     from source
 ),
 

@@ -1,7 +1,11 @@
--- Grain: resource_type, resource_id, field_path, version. What a configured consent field came to say in this version; versions
--- that say the same as the one before are left out. Stage 1 of a sync builds this before anything else and without
--- tests, so it reads ids, addresses and consent paths only, and nothing in a document can make it fail.
-{%- set resources = {'customers': 'email', 'orders': 'customerEmail', 'carts': 'customerEmail'} %}
+-- Grain: resource_type, resource_id, field_path, channel, purpose, version. What a configured
+-- consent field came to say in this version; versions that say the same as the one before are left
+-- out. Stage 1 of a sync builds this before anything else and without tests, so it reads ids,
+-- addresses and consent paths only, and nothing in a document can make it fail.
+{%- set resources = ['customers', 'orders', 'carts'] %}
+{%- set opened_keys = {
+    'id': 'text', 'customerId': 'text', 'email': 'text', 'customerEmail': 'text'
+} %}
 with configured as (
     select distinct
         resource,
@@ -16,19 +20,19 @@ meanings as (
 ),
 
 versions as (
-    {%- for resource, email_path in resources.items() %}
+    {%- for resource in resources %}
     select
         '{{ resource }}' as resource_type,
         id as resource_id,
         version,
         document,
-        '{{ email_path }}' as email_path,
+        {{ json_open('document', opened_keys) }} as doc,
         created_at,
         last_modified_at,
         loaded_at
     from {{ source('raw', resource ~ '_history') }}
-    where exists (select 1 from {{ ref('consent_fields') }} as fields where fields.resource = '{{ resource }}')
-    {{ 'union all' if not loop.last }}
+    where '{{ resource }}' in (select fields.resource from {{ ref('consent_fields') }} as fields)
+    {% if not loop.last %}union all{% endif %}
     {%- endfor %}
 ),
 
@@ -37,28 +41,30 @@ said as (
         versions.resource_type,
         versions.resource_id,
         versions.version,
-        case versions.resource_type
-            when 'customers' then versions.resource_id
-            else {{ try_json_text_at('versions.document', "'customerId'") }}
+        case
+            when versions.resource_type = 'customers' then versions.resource_id
+            else versions.doc.customerId
         end as customer_id,
-        {{ fold_email(try_json_text_at('versions.document', 'versions.email_path')) }} as email,
+        {{ fold_email('coalesce(versions.doc.customerEmail, versions.doc.email)') }} as email,
         configured.field_path,
         configured.channel,
         configured.purpose,
         {{ try_json_text_at('versions.document', 'configured.field_path') }} as value_text,
-        {{ try_json_text_at('versions.document', "'id'") }} is null as is_unreadable,
         {{ ts_utc('versions.created_at') }} as created_at,
         {{ ts_utc('versions.last_modified_at') }} as last_modified_at,
         {{ ts_utc('versions.loaded_at') }} as learned_at
     from versions
     inner join configured on versions.resource_type = configured.resource
+    where versions.doc.id is not null
 ),
 
 -- a value that config/consent_fields.csv does not list says nothing that may be relied on
 understood as (
     select
         said.*,
-        case when said.value_text is not null then coalesce(meanings.status, 'unknown') end as status
+        case
+            when said.value_text is not null then coalesce(meanings.status, 'unknown')
+        end as status
     from said
     left join meanings
         on
@@ -67,25 +73,30 @@ understood as (
             and said.channel = meanings.channel
             and said.purpose = meanings.purpose
             and lower(said.value_text) = lower(meanings.value)
-    where not said.is_unreadable
 ),
 
-compared as (
+sequenced as (
     select
         *,
-        coalesce(status, 'unknown') is distinct from coalesce(
-            lag(status) over (partition by resource_type, resource_id, field_path, channel, purpose order by version),
-            'unknown'
-        ) as is_new,
-        row_number() over (
-            partition by resource_type, resource_id, field_path, channel, purpose order by version
-        ) = 1 as is_first_seen
+        lag(status) over field_versions as status_before,
+        row_number() over field_versions as version_number
     from understood
+    window field_versions as (
+        partition by resource_type, resource_id, field_path, channel, purpose order by version
+    )
 ),
 
--- The first version we have of a customer may be years younger than the word itself. Then the benefit of the doubt
--- goes against sending: a grant is as old as the record, a refusal as young as this version. At checkout people say
--- it when the order or cart is made.
+spoken as (
+    select
+        *,
+        version_number = 1 as is_first_seen
+    from sequenced
+    where coalesce(status, 'unknown') <> coalesce(status_before, 'unknown')
+),
+
+-- The first version we have of a customer may be years younger than the word itself. Then the
+-- benefit of the doubt goes against sending: a grant is as old as the record, a refusal as young as
+-- this version. At checkout people say it when the order or cart is made.
 dated as (
     select
         resource_type,
@@ -98,14 +109,14 @@ dated as (
         purpose,
         coalesce(status, 'unknown') as status,
         case
-            when is_first_seen and (resource_type <> 'customers' or status = 'granted') then created_at
+            when is_first_seen and (resource_type <> 'customers' or status = 'granted')
+                then created_at
             else last_modified_at
         end as stated_at,
         learned_at,
         created_at,
         is_first_seen
-    from compared
-    where is_new
+    from spoken
 )
 
 select * from dated

@@ -1,27 +1,32 @@
 {{ config(materialized='table') }}
--- Grain: resource, id, only where more than one version was read. When the content last changed: a version may rise
--- without any change, and such versions count as one. Only documents with several versions are compared.
+-- Grain: resource, id, only where more than one version was read. When the content last changed: a
+-- version may rise without any change, and such versions count as one.
 {%- set resources = ['customers', 'orders', 'carts'] %}
+{%- set version_keys = ['version', 'lastModifiedAt', 'lastModifiedBy', 'versionModifiedAt'] %}
 with versions as (
     {%- for resource in resources %}
-    select
-        '{{ resource }}' as resource,
-        id,
-        version,
-        last_modified_at,
-        {{ md5_hex(json_without('document', ['version', 'lastModifiedAt', 'lastModifiedBy', 'versionModifiedAt'])) }} as content
-    from {{ source('raw', resource ~ '_history') }}
-    where id in (select id from {{ source('raw', resource ~ '_history') }} group by id having count(*) > 1)
-    {{ 'union all' if not loop.last }}
+        select
+            '{{ resource }}' as resource,
+            id,
+            version,
+            last_modified_at,
+            {{ md5_hex(json_without('document', version_keys)) }} as content
+        from {{ source('raw', resource ~ '_history') }}
+        where
+            id in (
+                select several.id
+                from {{ source('raw', resource ~ '_history') }} as several
+                group by several.id
+                having count(*) > 1
+            )
+                {% if not loop.last %}union all{% endif %}
     {%- endfor %}
 ),
 
-compared as (
+sequenced as (
     select
-        resource,
-        id,
-        last_modified_at,
-        content is distinct from lag(content) over (partition by resource, id order by version) as is_changed
+        *,
+        lag(content) over (partition by resource, id order by version) as content_before
     from versions
 ),
 
@@ -30,8 +35,8 @@ changes as (
         resource,
         id,
         {{ ts_utc('max(last_modified_at)') }} as content_changed_at
-    from compared
-    where is_changed
+    from sequenced
+    where content is distinct from content_before
     group by resource, id
 )
 

@@ -1,4 +1,5 @@
--- Grain: customer_id. Customers that commercetools says are deleted; needs Messages, a plain read shows nothing.
+-- Grain: customer_id. Customers that commercetools says are deleted; needs Messages, a plain read
+-- shows nothing.
 with messages as (
     select * from {{ ref('base_commercetools__messages') }}
     where rejection_reason is null

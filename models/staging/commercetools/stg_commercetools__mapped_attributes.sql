@@ -1,4 +1,5 @@
--- Grain: customer_id, iterable_field. Attributes of customers that config/attribute_map.csv names, as text.
+-- Grain: customer_id, iterable_field. Attributes of customers that config/attribute_map.csv names,
+-- as text.
 with customers as (
     select * from {{ source('raw', 'customers') }}
 ),

@@ -1,4 +1,5 @@
--- Grain: order_id, line_number. Line items of readable orders; custom line items (fees, vouchers) are no products.
+-- Grain: order_id, line_number. Line items of readable orders; custom line items (fees, vouchers)
+-- are no products.
 with orders as (
     select * from {{ ref('base_commercetools__orders') }}
     where rejection_reason is null

@@ -1,4 +1,5 @@
--- Grain: order_id, version. The status of each version ever read; a version that cannot be read is left out.
+-- Grain: order_id, version. The status of each version ever read; a version that cannot be read is
+-- left out.
 with history as (
     select * from {{ source('raw', 'orders_history') }}
 ),
@@ -7,7 +8,8 @@ opened as (
     select
         id as order_id,
         version,
-        {{ status_word(json_open('document', {'orderState': 'text'}) ~ '.orderState') }} as order_status,
+        {{ status_word(json_open('document', {'orderState': 'text'}) ~ '.orderState') }}
+            as order_status,
         {{ ts_utc('created_at') }} as created_at,
         {{ ts_utc('last_modified_at') }} as last_modified_at
     from history

@@ -1,5 +1,5 @@
--- Grain: payment_id, transaction_id. When a successful refund was first seen: dates a refund that carries no
--- timestamp, so that a later touch of the payment does not move it.
+-- Grain: payment_id, transaction_id. When a successful refund was first seen: dates a refund that
+-- carries no timestamp, so that a later touch of the payment does not move it.
 with history as (
     select * from {{ source('raw', 'payments_history') }}
 ),
@@ -8,7 +8,9 @@ opened as (
     select
         id as payment_id,
         last_modified_at,
-        {{ json_open('document', {'transactions': [{'id': 'text', 'type': 'text', 'state': 'text'}]}) }} as doc
+        {{ json_open('document', {
+            'transactions': [{'id': 'text', 'type': 'text', 'state': 'text'}]
+        }) }} as doc
     from history
 ),
 

@@ -1,5 +1,6 @@
--- Grain: email, user_id, field. Profile fields of people Iterable knew at first sight, as it wrote them; members of the
--- consent object as `consent.<member>`. The export puts fields at the top level, single reads beneath dataFields.
+-- Grain: email, user_id, field. Profile fields of people Iterable knew at first sight, as it wrote
+-- them; members of the consent object as `consent.<member>`. The export puts fields at the top
+-- level, single reads beneath dataFields.
 with source as (
     select * from {{ source('raw_iterable', 'users') }}
 ),

@@ -1,4 +1,5 @@
--- Grain: email, user_id. People that Iterable knew at first sight, and the channels they had opted out of by then.
+-- Grain: email, user_id. People that Iterable knew at first sight, and the channels they had opted
+-- out of by then.
 with source as (
     select * from {{ source('raw_iterable', 'users') }}
 ),
@@ -7,7 +8,8 @@ renamed as (
     select
         {{ fold_email('email') }} as email,
         nullif(user_id, '') as user_id,
-        {{ try_text_list(try_json_text_at('document', "'unsubscribedChannelIds'")) }} as iterable_channel_ids,
+        {{ try_text_list(try_json_text_at('document', "'unsubscribedChannelIds'")) }}
+            as iterable_channel_ids,
         {{ ts_utc('read_at') }} as read_at
     from source
 )

@@ -1,5 +1,6 @@
 {{ config(materialized='table') }}
--- Carts' documents, opened once. Rows with a rejection_reason go to rejected_documents and nowhere else.
+-- Carts' documents, opened once. Rows with a rejection_reason go to rejected_documents and nowhere
+-- else.
 {%- set shape = shape_basket() %}
 {%- do shape.update({'cartState': 'text'}) %}
 with source as (

@@ -1,5 +1,6 @@
 {{ config(materialized='table') }}
--- Customers' documents, opened once. Rows with a rejection_reason go to rejected_documents and nowhere else.
+-- Customers' documents, opened once. Rows with a rejection_reason go to rejected_documents and
+-- nowhere else.
 with source as (
     select * from {{ source('raw', 'customers') }}
 ),
@@ -33,7 +34,8 @@ addressed as (
     select
         *,
         {{ preferred_address('doc.addresses', 'doc') }} as main_address,
-        {{ list_where('doc.addresses', 'place', phone_of('place') ~ ' is not null') }} as addresses_with_phone
+        {{ list_where('doc.addresses', 'place', phone_of('place') ~ ' is not null') }}
+            as addresses_with_phone
     from opened
 ),
 

@@ -1,5 +1,6 @@
 {{ config(materialized='table') }}
--- Messages, opened once, of the types that models read. A message lasts 15 days at commercetools; here it stays.
+-- Messages, opened once, of the types that models read. A message lasts 15 days at commercetools;
+-- here it stays.
 with source as (
     select * from {{ source('raw', 'messages') }}
 ),
@@ -11,7 +12,10 @@ opened as (
         created_at,
         loaded_at,
         {{ json_open('document', {
-            'type': 'text', 'resource': {'id': 'text'}, 'orderState': 'text', 'oldOrderState': 'text'
+            'type': 'text',
+            'resource': {'id': 'text'},
+            'orderState': 'text',
+            'oldOrderState': 'text'
         }) }} as doc
     from source
 ),
@@ -29,7 +33,8 @@ renamed as (
         case
             when doc.type is null then 'type is missing'
             when doc.resource.id is null then 'resource.id is missing'
-            when doc.type = 'OrderStateChanged' and doc.orderState is null then 'orderState is missing'
+            when doc.type = 'OrderStateChanged' and doc.orderState is null
+                then 'orderState is missing'
         end as rejection_reason
     from opened
     where doc.type is null or doc.type in ('OrderStateChanged', 'CustomerDeleted')

@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
--- Orders' documents, opened once: a document has about 12 kB and a parse per field would dominate the build.
--- Rows with a rejection_reason go to rejected_documents and nowhere else.
+-- Orders' documents, opened once: a document has about 12 kB and a parse per field would dominate
+-- the build. Rows with a rejection_reason go to rejected_documents and nowhere else.
 {%- set shape = shape_basket() %}
 {%- do shape.update({
     'orderNumber': 'text',
@@ -9,11 +9,12 @@
     'paymentState': 'text',
     'shipmentState': 'text',
     'completedAt': 'text',
-    'taxedPrice': {'totalNet': shape_money(), 'totalGross': shape_money(), 'totalTax': shape_money()},
+    'taxedPrice': {
+        'totalNet': shape_money(), 'totalGross': shape_money(), 'totalTax': shape_money()
+    },
     'discountOnTotalPrice': {'discountedAmount': shape_money()},
     'shippingInfo': shape_shipping_info(),
     'shipping': [{'shippingInfo': shape_shipping_info()}],
-    'customLineItems': [{'totalPrice': shape_money()}],
     'paymentInfo': {'payments': [{'id': 'text'}]},
     'shippingAddress': shape_address(),
     'billingAddress': shape_address()
@@ -30,13 +31,13 @@ paths as (
 
 opened as (
     select
-        id,
-        version,
-        created_at,
-        last_modified_at,
-        loaded_at,
-        {{ json_open('document', shape) }} as doc,
-        {{ try_json_text_at('document', 'paths.campaign_path') }} as campaign_text
+        source.id,
+        source.version,
+        source.created_at,
+        source.last_modified_at,
+        source.loaded_at,
+        {{ json_open('source.document', shape) }} as doc,
+        {{ try_json_text_at('source.document', 'paths.campaign_path') }} as campaign_text
     from source
     cross join paths
 ),
@@ -51,7 +52,9 @@ renamed as (
         {{ fold_email('doc.customerEmail') }} as customer_email,
         doc.anonymousId as anonymous_id,
         doc.store.key as store_key,
-        coalesce(doc.country, doc.shippingAddress.country, doc.billingAddress.country) as country_code,
+        coalesce(
+            doc.country, doc.shippingAddress.country, doc.billingAddress.country
+        ) as country_code,
         doc.locale,
         {{ address_text('firstName') }} as first_name,
         {{ address_text('lastName') }} as last_name,
@@ -70,11 +73,11 @@ renamed as (
         {{ money_minor('doc.taxedPrice.totalGross') }} as taxed_gross_minor,
         {{ money_minor('doc.taxedPrice.totalNet') }} as taxed_net_minor,
         {{ money_minor('doc.taxedPrice.totalTax') }} as taxed_tax_minor,
-        coalesce({{ money_minor('doc.discountOnTotalPrice.discountedAmount') }}, 0) as total_discount_minor,
+        coalesce({{ money_minor('doc.discountOnTotalPrice.discountedAmount') }}, 0)
+            as total_discount_minor,
         {{ shipping_minor('doc.shippingInfo') }} as shipping_minor,
-        {{ list_total(list_map('doc.shipping', 'method', shipping_minor('method.shippingInfo'))) }} as shippings_minor,
-        {{ list_total(list_map('doc.customLineItems', 'custom_line', money_minor('custom_line.totalPrice'))) }}
-            as custom_lines_minor,
+        {{ list_total(list_map('doc.shipping', 'method', shipping_minor('method.shippingInfo'))) }}
+            as shippings_minor,
         -- parts with rows of their own
         doc.lineItems as lines,
         {{ list_map('doc.paymentInfo.payments', 'payment', 'payment.id') }} as payment_ids,

@@ -1,5 +1,6 @@
 {{ config(materialized='table') }}
--- Payments' documents, opened once. Rows with a rejection_reason go to rejected_documents and nowhere else.
+-- Payments' documents, opened once. Rows with a rejection_reason go to rejected_documents and
+-- nowhere else.
 with source as (
     select * from {{ source('raw', 'payments') }}
 ),
@@ -24,12 +25,18 @@ renamed as (
         case
             when doc is null then 'the document is not a JSON object'
             when doc.transactions is null then 'transactions is missing or not a list'
-            when {{ list_any('doc.transactions', 'txn', 'txn.id is null or txn.type is null or txn.state is null') }}
+            when {{ list_any(
+                'doc.transactions', 'txn', 'txn.id is null or txn.type is null or txn.state is null'
+            ) }}
                 then 'a transaction has no id, type or state'
-            when {{ list_any('doc.transactions', 'txn', 'txn.amount.centAmount is null or txn.amount.currencyCode is null'
-                ~ ' or txn.amount.fractionDigits is null') }} then 'a transaction has no readable amount'
-            when {{ list_any('doc.transactions', 'txn', 'txn.timestamp is not null and '
-                ~ try_ts_from_iso('txn.timestamp') ~ ' is null') }} then 'the timestamp of a transaction is not a time'
+            when {{ list_any(
+                'doc.transactions', 'txn', 'txn.amount.centAmount is null'
+                ~ ' or txn.amount.currencyCode is null or txn.amount.fractionDigits is null'
+            ) }} then 'a transaction has no readable amount'
+            when {{ list_any(
+                'doc.transactions', 'txn',
+                'txn.timestamp is not null and ' ~ try_ts_from_iso('txn.timestamp') ~ ' is null'
+            ) }} then 'the timestamp of a transaction is not a time'
         end as rejection_reason
     from opened
 )

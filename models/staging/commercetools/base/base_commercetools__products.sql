@@ -1,5 +1,6 @@
 {{ config(materialized='table') }}
--- Product projections, opened once. Rows with a rejection_reason go to rejected_documents and nowhere else.
+-- Product projections, opened once. Rows with a rejection_reason go to rejected_documents and
+-- nowhere else.
 with source as (
     select * from {{ source('raw', 'product_projections') }}
 ),

@@ -1,0 +1,82 @@
+"""The main job on the shared story."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from activation.ledger.store import Ledger, read_only
+from cartwire.errors import LedgerError
+from sandbox.shop.day import expectations
+from tests.conftest import SECRET
+from tests.e2e.story import Story
+
+pytestmark = pytest.mark.xdist_group("story")
+
+
+def test_the_first_sync_sends_people_and_carts_and_no_history(story: Story) -> None:
+    first = story.chapters["first"]
+    assert first.report.exit_code == 0
+    assert set(first.writes) == {"users.bulkUpdate", "commerce.updateCart"}
+    assert first.report.history["purchases"] > 300
+    assert {trigger["kind"] for trigger in first.triggers} == {"profile_field", "cart"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "unchanged",
+        "after the shop day",
+        "every version touched",
+        "reloaded from nothing",
+        "after a full refresh",
+        "warehouse rebuilt from the ledger",
+    ],
+)
+def test_a_sync_without_new_content_makes_no_write_request(story: Story, name: str) -> None:
+    chapter = story.chapters[name]
+    assert chapter.writes == {}
+    assert chapter.report.total("planned") == 0
+    assert chapter.report.exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["first", "shop day"])
+def test_every_planned_row_has_one_outcome_and_iterable_counts_the_same(story: Story, name: str) -> None:
+    report = story.chapters[name].report
+    assert report.total("planned") == sum(report.total(outcome) for outcome in ("accepted", "rejected", "held", "suppressed"))
+    assert sum(report.requests.values()) == sum(story.chapters[name].writes.values())
+
+
+def test_no_journey_trigger_brought_nothing_new(story: Story) -> None:
+    assert story.sandbox.admin("iterable", "GET", "triggers?list=0")["duplicates"] == []
+
+
+def test_the_contract_is_kept_in_every_request(story: Story) -> None:
+    counts = story.sandbox.admin("iterable", "GET", "contract-notes")["counts"]
+    assert set(counts) <= {"reserved_field_written"}, "only unsubscribedChannelIds at creation may be one"
+
+
+def test_every_scenario_of_the_shop_day_happened(story: Story) -> None:
+    assert set(story.day) == set(expectations())
+
+
+def test_a_deleted_ledger_row_fails_the_proof_of_conservation(story: Story, tmp_path: Path) -> None:
+    copy = tmp_path / "ledger.sqlite"
+    story_ledger = Ledger.open(story.settings.ledger, SECRET.encode())
+    story_ledger._db.execute("vacuum into ?", (str(copy),))
+    story_ledger.close()
+    run_id = story.chapters["shop day"].report.run_id
+    with Ledger.open(copy, SECRET.encode()) as ledger:
+        ledger.prove_conservation(run_id)
+        ledger._db.execute("pragma foreign_keys = off")
+        ledger._db.execute("delete from items where item_id = (select max(item_id) from items where run_id = ?)", (run_id,))
+        with pytest.raises(LedgerError, match="not accounted for"):
+            ledger.prove_conservation(run_id)
+
+
+def test_the_run_report_is_kept_in_the_ledger(story: Story) -> None:
+    with read_only(story.settings.ledger) as ledger:
+        runs = ledger.status(20).runs
+    assert {run.run_id for run in runs} == {chapter.report.run_id for chapter in story.chapters.values()}
+    assert all(run.state == "done" for run in runs)

@@ -1,0 +1,121 @@
+"""The real models, the real freeze, ledger and fold together: what Iterable accepted is not planned again."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from activation.contracts import load_contracts
+from activation.fold import fold, rebuild_delivered
+from activation.freeze import StageCounts, freeze_stage
+from activation.ledger.machine import Event
+from activation.ledger.sending import Outcome
+from activation.ledger.store import Ledger
+from cartwire.clock import to_ms
+from cartwire.settings import REPOSITORY
+from tests.property.small_marts import CHANGED, NOW, Project, SmallMarts
+from tests.property.test_changes_converge import shop_with_everything
+
+_PROJECTS: dict[Path, Project] = {}
+CONTRACTS = load_contracts(REPOSITORY / "models" / "activation")
+DELIVERED = ("outcomes", "users", "user_fields", "folded")
+
+
+class Sync:
+    """Runs over small marts against an Iterable that accepts everything."""
+
+    def __init__(self, marts: SmallMarts, ledger: Ledger) -> None:
+        self.marts, self.ledger, self._numbers = marts, ledger, itertools.count(1)
+
+    def run(self) -> StageCounts:
+        number = next(self._numbers)
+        run_id, at_ms = f"run-{number}", to_ms(NOW) + number
+        conn = self.marts._connection
+        self.marts.build()
+        self.ledger.start_run(run_id, "test")
+        counts = freeze_stage(conn, self.ledger, run_id, "all", CHANGED, CONTRACTS, held_objects={})
+        for lane, name in self.ledger.lanes(run_id, "all"):
+            query = "select item_id from items where run_id = ? and lane = ? and object = ? and state = 'staged'"
+            ids = [item_id for (item_id,) in self.ledger._db.execute(query, (run_id, lane, name))]
+            claim = self.ledger.claim(f"{run_id}-{lane}", name, ids, lambda items: b"{}", at_ms)
+            accepted = [Outcome(item_id=item.item_id, event=Event.accept) for item in claim.items]
+            self.ledger.settle(claim.request_id, accepted, status=200, at_ms=at_ms)
+        self.ledger.prove_conservation(run_id)
+        self.ledger.end_run(run_id, "done", 0)
+        fold(conn, self.ledger)
+        return counts
+
+
+@pytest.fixture
+def sync(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sync]:
+    folder = tmp_path_factory.mktemp("marts")
+    marts = SmallMarts(folder, _PROJECTS)
+    marts.put("raw_iterable.channels", id=101, name="Email Marketing", channel_type="Marketing", message_medium="Email")
+    marts.put("raw_iterable.channels", id=103, name="SMS Marketing", channel_type="Marketing", message_medium="SMS")
+    with Ledger.open(folder / "ledger.sqlite", b"s" * 32) as ledger:
+        yield Sync(marts, ledger)
+    marts.close()
+
+
+def test_a_second_run_of_an_unchanged_shop_plans_nothing(sync: Sync) -> None:
+    shop_with_everything(sync.marts)
+    first = sync.run()
+    assert {state for *_, state in first.states} >= {"staged", "held"}
+    assert "rejected" not in {state for *_, state in first.states}
+    assert first.history == {"purchases": 1}
+    second = sync.run()
+    assert (second.planned, second.history) == ({}, {})
+
+
+def test_delivered_fingerprints_equal_the_desired_ones(sync: Sync) -> None:
+    shop_with_everything(sync.marts)
+    sync.run()
+    unequal = sync.marts.rows(
+        "delivered.users inner join activation.iterable_users using (person_key)",
+        "users.fields_fingerprint is distinct from iterable_users.fields_fingerprint",
+    )
+    assert unequal == []
+    assert len(sync.marts.rows("delivered.users")) == 3
+
+
+def test_one_changed_field_is_one_field_of_one_item(sync: Sync) -> None:
+    shop_with_everything(sync.marts)
+    sync.run()
+    sync.marts.execute("update marts.profiles set first_name = 'Augusta', last_name = null where customer_id = 'c-ada'")
+    assert sync.run().states == {("users", "users", "staged"): 1}
+    query = "select field, before_value, after_value from item_fields where item_id = (select max(item_id) from items)"
+    assert sync.ledger._db.execute(query).fetchall() == [("firstName", "Ada", "Augusta")]
+    assert sync.run().planned == {}
+
+
+def test_a_purchase_empties_the_cart_and_the_cart_is_sent_again(sync: Sync) -> None:
+    sync.marts.registered("ada")
+    sync.marts.cart("ada")
+    sync.run()
+    sync.marts.order("ada", "1", at=NOW)
+    assert set(sync.run().planned) >= {("purchases", "purchases"), ("carts", "carts")}
+    assert sync.run().planned == {}
+
+
+def test_delivered_rebuilt_from_the_ledger_plans_nothing_either(sync: Sync) -> None:
+    shop_with_everything(sync.marts)
+    sync.run()
+    grown = {table: sync.marts.rows(f"delivered.{table}", "true order by all") for table in DELIVERED}
+    rebuild_delivered(sync.marts._connection, sync.ledger)
+    assert {table: sync.marts.rows(f"delivered.{table}", "true order by all") for table in DELIVERED} == grown
+    assert sync.run().planned == {}
+
+
+def test_a_user_found_at_iterable_is_never_sent_what_was_already_there(sync: Sync) -> None:
+    sync.marts.registered("ada")
+    found = '{"email": "ada@example.com", "userId": "c-ada", "firstName": "Ada", "locale": "en-US"}'
+    sync.marts.put("raw_iterable.users", email="ada@example.com", user_id="c-ada", document=found, read_at=NOW)
+    query = "select field from item_fields where item_id = (select max(item_id) from items)"
+    sync.run()
+    assert {"firstName", "locale"}.isdisjoint(field for (field,) in sync.ledger._db.execute(query))
+    sync.marts.execute("update marts.profiles set last_name = 'Byron' where customer_id = 'c-ada'")
+    sync.run()
+    assert sync.ledger._db.execute(query).fetchall() == [("lastName",)]
