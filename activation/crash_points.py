@@ -9,9 +9,14 @@ import os
 import signal
 from collections import Counter
 
-CRASH_POINTS = frozenset(
-    {"frozen-not-sent", "claimed-not-sent", "sent-not-settled", "settled-not-folded", "folded-not-published"}
-)
+OF_A_DELIVERY = frozenset({"frozen-not-sent", "claimed-not-sent", "sent-not-settled", "settled-not-folded"})
+CRASH_POINTS = OF_A_DELIVERY | {
+    "loaded-not-built",
+    "frozen-history-not-moved",
+    "marts-published-not-frozen",
+    "read-back-not-decided",
+    "folded-not-published",
+}
 _reached: Counter[str] = Counter()
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
+from activation import crash_points
 from activation.contracts import Contract
 from activation.gate import GateResult
 from activation.guard import VolumeVerdict, delivered_counts, guard_rules, judge_volume
@@ -109,6 +110,7 @@ def freeze_stage(
 
     with _uncollected():
         planned = ledger.freeze(run_id, stage, items(), _consent(conn, tables, models, batch_rows))
+    crash_points.reach("frozen-history-not-moved")
     for name in volume.released:
         ledger.use_release(name, run_id)
     history = _move_history(conn, run_id, held_objects) if _knows_history(conn, models) else {}

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import duckdb
 
-HELD_BY_GUARD = "held by volume guard"
+from activation.ledger.reasons import HELD_BY_GUARD
+
 NEVER_GUARDED = frozenset({"withdrawals"})
 _SQL = Path(__file__).parent / "sql"
 

@@ -85,7 +85,7 @@ def _payloads(table: pa.Table, verdicts: Sequence[Verdict], contracts: Mapping[t
 
 def _needed(table: pa.Table, contracts: Sequence[Contract | None]) -> list[str]:
     """Only columns a renderer reads are turned into Python values."""
-    wanted = {"object", "kind", "subject", "email", "user_id", "occurred_at", "total", "items"}
+    wanted = {"object", "kind", "subject", "email", "user_id", "occurred_at", "total", "items", "consent"}
     wanted.update(column.name for contract in contracts if contract for column in contract.fields)
     return [name for name in table.column_names if name in wanted]
 

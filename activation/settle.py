@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from activation import crash_points
 from activation.iterable.evidence import Evidence, of_cart, of_fact, of_user
 from activation.ledger import reasons
 from activation.ledger.machine import Event
@@ -65,6 +66,7 @@ def resolve_unknown(
                 _decide(item, found, is_dead=run_id is None, may_resend=policy.get(item.object) == "resend")
                 for item, found in zip(chunk, evidence, strict=True)
             ]
+            crash_points.reach("read-back-not-decided")
             ledger.settle_unknown(outcomes)
             decided += outcomes
     return _count(decided)

@@ -51,6 +51,21 @@ def open_warehouse(path: Path, *, wait_s: float = 300.0) -> duckdb.DuckDBPyConne
     return connection
 
 
+def demand_project(connection: duckdb.DuckDBPyConnection, path: Path, project_key: str) -> None:
+    """Refuse to mix two shops: what a run or a plan has loaded stays one project's.
+
+    Raises: ConfigError naming both projects.
+    """
+    tables = connection.execute("select table_name from information_schema.tables where table_schema = 'control'").fetchall()
+    rows = connection.execute("select project_key from control.run").fetchall() if ("run",) in tables else []
+    for (known,) in rows:
+        if known and known != project_key:
+            raise ConfigError(
+                f"the warehouse {path} holds data of the commercetools project {known}, CTP_PROJECT_KEY is {project_key}. "
+                "Set CARTWIRE_WAREHOUSE and CARTWIRE_LEDGER to new files for another project."
+            )
+
+
 def write_control(
     connection: duckdb.DuckDBPyConnection,
     *,

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from cartwire import clock
@@ -37,10 +39,14 @@ class Run:
     Attributes:
         run_id: time of start and a random tail; never personal.
         trigger: `manual`, `schedule` or `demo`.
-        only_test_profiles: people outside `config/test_profiles.csv` are held.
+        only_test_profiles: people outside `config/test_profiles.csv` are suppressed in this run and planned again by the next.
+        binds: False for a plan: it leaves the ledger unbound.
+        started_at: go-live, if this run binds the ledger; what happens during a long first load is not history.
         built: models this run has built; only these are delivered.
         held: model name → reason it must not be delivered in this run.
+        authorities: kind of transition → `messages` or `history`, whichever dates it in this installation.
         history: facts set aside as history in this run, per kind.
+        data_docs: index of the gate's data docs; None when nothing was gated.
         seconds: step name → wall time.
     """
 
@@ -50,13 +56,17 @@ class Run:
     run_id: str = field(default_factory=lambda: f"{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}")
     trigger: str = "manual"
     only_test_profiles: bool = False
+    binds: bool = True
+    started_at: datetime = field(default_factory=clock.now)
     progress: Progress = no_progress
     sleep: Callable[[float], None] = time.sleep
     built: frozenset[str] = frozenset()
     held: dict[str, str] = field(default_factory=dict)
     history: dict[str, int] = field(default_factory=dict)
     loaded: dict[str, int] = field(default_factory=dict)
+    authorities: dict[str, str] = field(default_factory=dict)
     failed_tests: tuple[str, ...] = ()
+    data_docs: Path | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     _connection: duckdb.DuckDBPyConnection | None = None
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from activation.contracts import Contract, load_contracts
 from activation.fold import fold
+from activation.freeze import stage_volume
 from activation.routes import ROUTES
 from activation.verdicts import Policy, judge
 from cartwire.masking import mask_email
@@ -52,10 +53,16 @@ class PlannedKind:
 
 @dataclass(frozen=True)
 class Plan:
-    """All kinds in the order of delivery, and facts that would be set aside as history."""
+    """All kinds in the order of delivery.
+
+    Attributes:
+        history: facts that would be set aside as history, per kind.
+        unbuilt: changed model → why it could not be built; a sync would hold everything of it.
+    """
 
     kinds: tuple[PlannedKind, ...]
     history: dict[str, int]
+    unbuilt: dict[str, str]
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -72,14 +79,18 @@ def plan(settings: Settings, *, progress: Progress = no_progress, in_clear: bool
         load(run)
         build(run)
         contracts = load_contracts(REPOSITORY / "models")
-        policy = Policy(contracts=contracts, held=held_objects(run, contracts), held_by_guard={})
-        models = ["changed_withdrawals", *(model for model in MODELS_OF_THE_REST if model in run.built)]
+        held = held_objects(run, contracts)
+        rest = [model for model in MODELS_OF_THE_REST if model in run.built]
+        guarded = stage_volume(run.warehouse, run.ledger, rest, held).held
+        policy = Policy(contracts=contracts, held=held, held_by_guard=guarded)
+        models = ["changed_withdrawals", *rest]
         kinds = tuple(
             planned
             for model in models
             for planned in _kinds(run.warehouse.table(f"changes.{model}").to_arrow_table(), policy, contracts, settings, in_clear)
         )
-        return Plan(kinds, _history(run))
+        unbuilt = {model: run.held[model] for model in MODELS_OF_THE_REST if model not in run.built and model in run.held}
+        return Plan(kinds, _history(run), unbuilt)
 
 
 def _kinds(

@@ -29,6 +29,7 @@ class RunReport:
         by_market: accepted per kind and market, the baseline of volume alerts.
         latency_s: per object, p50 and p95 of accepted_at - source_modified_at, seconds.
         history: facts set aside as history when first seen, per kind.
+        data_docs: path of great-expectations' pages of this run's gates; None when nothing was gated.
         attention: sentences for a person: what is held or rejected, and the command that shows it.
     """
 
@@ -42,6 +43,7 @@ class RunReport:
     seconds: dict[str, float]
     requests: dict[str, int]
     peak_memory_mib: int
+    data_docs: str | None = None
     attention: tuple[str, ...] = field(default=())
 
     def total(self, outcome: str) -> int:
@@ -79,5 +81,6 @@ def make_report(run: Run) -> RunReport:
         seconds=run.seconds,
         requests={endpoint: requests for endpoint, requests, _ in ledger.request_counts(run_id)},
         peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        data_docs=str(run.data_docs) if run.data_docs else None,
         attention=tuple(attention),
     )

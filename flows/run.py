@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from activation.ledger.store import Ledger
-from cartwire import clock
 from cartwire.errors import CartwireError
 from cartwire.lock import lease
 from cartwire.settings import Settings
@@ -30,20 +29,18 @@ def open_run(
 
     Args:
         wait_s: seconds to wait for another run's lease.
-        bind: first use binds the ledger to both projects; `plan` looks without binding.
+        bind: the first load that reached both projects binds the ledger to them; `plan` looks without binding.
     Raises: LeaseTaken, LedgerError (another secret or project), ConfigError (a wrong row in `config/`).
     """
     check_before_start(settings)
     with lease(settings.ledger, wait_s=wait_s):
         ledger = Ledger.open(settings.ledger, settings.secret_bytes)
         client = IterableClient(settings)
-        run = Run(settings, ledger, client, trigger=trigger, only_test_profiles=only_test_profiles, progress=progress)
+        run = Run(
+            settings, ledger, client, trigger=trigger, only_test_profiles=only_test_profiles, binds=bind, progress=progress
+        )
         try:
-            source, target = project_fingerprints(settings)
-            if bind:
-                ledger.bind(source, target, clock.now())
-            else:
-                ledger.check_binding(source, target)
+            ledger.check_binding(*project_fingerprints(settings))
             yield run
         finally:
             run.close_warehouse()

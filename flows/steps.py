@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from activation import crash_points
 from activation.contracts import Contract, load_contracts
+from activation.data_docs import build_data_docs
 from activation.deliver import deliver
 from activation.field_types import conflicts
 from activation.fold import fold
@@ -16,7 +19,7 @@ from activation.settle import resolve_unknown
 from cartwire import clock
 from cartwire.config_check import check_config
 from cartwire.settings import REPOSITORY, Settings
-from cartwire.warehouse import write_control
+from cartwire.warehouse import demand_project, write_control
 from clients.commercetools import CommercetoolsClient
 from flows.context import Run
 from flows.dbt import build_everything, build_withdrawals
@@ -69,36 +72,46 @@ def read_back(run: Run) -> None:
     """Outcomes an earlier run never learned: look at Iterable after the visibility delay. Withdrawals did not wait for this."""
     if run.ledger.unknown_items(None):
         run.close_warehouse()
-        resolve_unknown(run.ledger, run.iterable, None, visibility_s=run.settings.visibility_seconds, sleep=run.sleep)
+        resolve_unknown(
+            run.ledger,
+            run.iterable,
+            None,
+            visibility_s=run.settings.visibility_seconds,
+            unknown_outcome=unknown_outcomes(run.settings),
+            sleep=run.sleep,
+        )
         fold(run.warehouse, run.ledger)
 
 
 def load(run: Run) -> None:
-    """commercetools and Iterable into `raw` and `raw_iterable`; then the run's own row in `control`."""
+    """commercetools and Iterable into `raw` and `raw_iterable`, which proves both keys; then the run's own row in `control`."""
     settings = run.settings
+    demand_project(run.warehouse, settings.warehouse, settings.ctp_project_key)
     source = CommercetoolsClient.from_settings(settings)
     try:
-        _choose_authorities(run, source)
         report = load_commercetools(run.warehouse, settings, client=source, progress=run.progress)
         run.loaded = dict(report.rows)
+        load_iterable(run.warehouse, settings, client=run.iterable)
+        if run.binds:  # not earlier: a mistyped key must not bind the ledger to nobody
+            run.ledger.bind(*project_fingerprints(settings), run.started_at)
+        _choose_authorities(run, source)
     finally:
         source.close()
-    load_iterable(run.warehouse, settings, client=run.iterable)
     write_run_row(run)
+    crash_points.reach("loaded-not-built")
 
 
 def write_run_row(run: Run) -> None:
     """Tell the models which run this is, when it is, and where history begins."""
-    authority = {kind: run.ledger.authority(kind) or "history" for kind in _TRANSITION_KINDS}
     write_control(
         run.warehouse,
         run_id=run.run_id,
         as_of=clock.now(),
-        go_live_at=run.ledger.go_live_at() or clock.now(),
+        go_live_at=run.ledger.go_live_at() or run.started_at,
         project_key=run.settings.ctp_project_key,
         identity=run.settings.iterable_identity,
         secret=run.settings.secret_bytes,
-        authority=authority,
+        authority=run.authorities,
     )
 
 
@@ -113,6 +126,7 @@ def send_withdrawals(run: Run) -> None:
         ["changed_withdrawals"],
         load_contracts(REPOSITORY / "models"),
         held_objects={},
+        test_profiles=run.only_test_profiles,
     )
     if counts.planned:
         run.close_warehouse()
@@ -122,6 +136,7 @@ def send_withdrawals(run: Run) -> None:
             run.run_id,
             WITHDRAWALS,
             visibility_s=run.settings.visibility_seconds,
+            unknown_outcome=unknown_outcomes(run.settings),
             progress=run.progress,
             sleep=run.sleep,
         )
@@ -139,6 +154,7 @@ def publish(run: Run) -> None:
     """The marts of this build into the analysts' file; where one failed, analysts keep the version before."""
     if run.built >= MARTS:
         publish_marts(run.warehouse, run.settings.analyst_db, run.run_id)
+    crash_points.reach("marts-published-not-frozen")
 
 
 def freeze(run: Run) -> None:
@@ -156,6 +172,8 @@ def freeze(run: Run) -> None:
     )
     run.history = dict(counts.history)
     run.close_warehouse()
+    if counts.gates:
+        run.data_docs = build_data_docs(counts.gates, run.settings.state_dir / "data_docs", run_id=run.run_id, at=clock.now())
 
 
 def held_objects(run: Run, contracts: Contracts) -> dict[str, str]:
@@ -173,6 +191,7 @@ def send(run: Run) -> None:
         run.run_id,
         THE_REST,
         visibility_s=run.settings.visibility_seconds,
+        unknown_outcome=unknown_outcomes(run.settings),
         progress=run.progress,
         sleep=run.sleep,
     )
@@ -183,6 +202,7 @@ def fold_outcomes(run: Run) -> None:
     """Verdicts into `delivered`, so that the next diff sees them; then the ledger views for analysts."""
     fold(run.warehouse, run.ledger)
     run.close_warehouse()
+    crash_points.reach("folded-not-published")
     publish_ledger_views(run.settings.ledger, run.settings.analyst_db)
 
 
@@ -204,6 +224,13 @@ def check_before_start(settings: Settings) -> None:
     check_config(settings.config)
 
 
+def unknown_outcomes(settings: Settings) -> dict[str, str]:
+    """Object → `resend` or `hold`, for a lost row that cannot be read back (`config/objects.csv`; the careful one of its kinds)."""
+    with (settings.config / "objects.csv").open(newline="") as file:
+        rows = [(row["object"], row["unknown_outcome"]) for row in csv.DictReader(file)]
+    return {name: "hold" if (name, "hold") in rows else outcome for name, outcome in rows}
+
+
 def project_fingerprints(settings: Settings) -> tuple[str, str]:
     """One fingerprint of each project the ledger is bound to; keys go in hashed only."""
     source = f"{settings.ctp_api_url}|{settings.ctp_project_key}"
@@ -212,9 +239,12 @@ def project_fingerprints(settings: Settings) -> tuple[str, str]:
 
 
 def _choose_authorities(run: Run, source: CommercetoolsClient) -> None:
-    """Record once per installation where transitions of a plain field are read from (design: one authority)."""
+    """Where transitions of a plain field are read from (design: one authority). Recorded for ever once the ledger is bound."""
     missing = [kind for kind in _TRANSITION_KINDS if run.ledger.authority(kind) is None]
     if missing:
         enabled = source.project().get("messages", {}).get("enabled", False)
+        run.authorities |= dict.fromkeys(missing, "messages" if enabled else "history")
+    if run.ledger.go_live_at() is not None:
         for kind in missing:
-            run.ledger.set_authority(kind, "messages" if enabled else "history")
+            run.ledger.set_authority(kind, run.authorities[kind])
+    run.authorities |= {kind: run.ledger.authority(kind) or run.authorities[kind] for kind in _TRANSITION_KINDS}

@@ -10,9 +10,11 @@ from typing import Any
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.states import Completed, State
 
+from cartwire.errors import CartwireError
 from cartwire.lock import LeaseTaken
-from cartwire.masking import mask_handlers
+from cartwire.masking import mask, mask_handlers
 from cartwire.settings import Settings, load_settings
 from flows.context import Progress, Run, no_progress
 from flows.report import RunReport
@@ -24,17 +26,27 @@ _ACTIVE: dict[str, Run] = {}
 
 @task(cache_policy=NO_CACHE, persist_result=False, task_run_name="{step_name}")
 def walk_step(run_id: str, step_name: str) -> float:
-    """Run one step of the active run; answers its seconds."""
+    """Run one step of the active run; answers its seconds.
+
+    Raises: CartwireError. Prefect keeps an exception's text as the state's message, so that of a library is masked here; the
+    log has the traceback, masked like every record.
+    """
     run = _ACTIVE[run_id]
     step = next(candidate for candidate in STEPS if candidate.name == step_name)
-    with run.timed(step.name):
-        step.do(run)
+    try:
+        with run.timed(step.name):
+            step.do(run)
+    except CartwireError:
+        raise
+    except Exception as error:
+        get_run_logger().exception("step %s failed", step_name)
+        raise CartwireError(f"step {step_name}: {type(error).__name__}: {mask(str(error))}") from None
     return run.seconds[step.name]
 
 
 @flow(name="sync", persist_result=False, log_prints=False)
-def sync(trigger: str = "schedule", only_test_profiles: bool = False, wait_s: float = 0.0) -> dict[str, Any]:
-    """One sync, as `cartwire sync` does it. A scheduled run that finds the lease taken ends as skipped.
+def sync(trigger: str = "schedule", only_test_profiles: bool = False, wait_s: float = 0.0) -> dict[str, Any] | State[Any]:
+    """One sync, as `cartwire sync` does it. A scheduled run that finds the lease taken ends in the state `Skipped`.
 
     Returns: the run report; never a row.
     """
@@ -42,8 +54,7 @@ def sync(trigger: str = "schedule", only_test_profiles: bool = False, wait_s: fl
     try:
         report = _run(load_settings(), trigger, only_test_profiles, wait_s, no_progress)
     except LeaseTaken as error:
-        get_run_logger().info("skipped: %s", error)
-        return {"skipped": True, "exit_code": error.exit_code}
+        return Completed(name="Skipped", message=str(error))
     return report.as_dict()
 
 

@@ -1,4 +1,5 @@
-{# CommerceItem of Iterable from a line; the envelope (market, store, channel, currency, locale) is the order's or cart's. #}
+{# CommerceItem of Iterable from a line; the envelope (market, store, channel, currency, locale) is
+   the order's or cart's. #}
 {% macro commerce_item(line, owner) -%}
 {{ struct_of([
     ('id', line ~ '.product_id'),

@@ -1,5 +1,6 @@
-{# on-run-start: what dlt, the fold and a run write must exist before a model reads it, or plain dbt would fail on an
-   empty warehouse. dlt takes over tables that are already there. Idempotent, a few milliseconds. #}
+{# on-run-start: what dlt, the fold and a run write must exist before a model reads it, or plain dbt
+   would fail on an empty warehouse. dlt takes over tables that are already there. Idempotent, a few
+   milliseconds. #}
 {% macro ensure_sources() -%}
 {%- for schema in ['raw', 'raw_iterable', 'control', 'delivered'] %}
 create schema if not exists {{ schema }};
@@ -7,8 +8,8 @@ create schema if not exists {{ schema }};
 {%- for resource in commercetools_resources() %}
 {%- for table in [resource, resource ~ '_history'] %}
 create table if not exists raw.{{ table }} (
-    id varchar, version bigint, created_at timestamptz, last_modified_at timestamptz, loaded_at timestamptz,
-    document json, _dlt_load_id varchar, _dlt_id varchar
+    id varchar, version bigint, created_at timestamptz, last_modified_at timestamptz,
+    loaded_at timestamptz, document json, _dlt_load_id varchar, _dlt_id varchar
 );
 {%- endfor %}
 {%- endfor %}
@@ -17,11 +18,12 @@ create table if not exists raw.malformed_documents (
     _dlt_load_id varchar, _dlt_id varchar
 );
 create table if not exists raw_iterable.users (
-    email varchar, user_id varchar, document json, read_at timestamptz, _dlt_load_id varchar, _dlt_id varchar
+    email varchar, user_id varchar, document json, read_at timestamptz,
+    _dlt_load_id varchar, _dlt_id varchar
 );
 create table if not exists raw_iterable.unsubscribes (
-    event_key varchar, email varchar, user_id varchar, created_at timestamptz, channel_ids json, document json,
-    read_at timestamptz, _dlt_load_id varchar, _dlt_id varchar
+    event_key varchar, email varchar, user_id varchar, created_at timestamptz, channel_ids json,
+    document json, read_at timestamptz, _dlt_load_id varchar, _dlt_id varchar
 );
 create table if not exists raw_iterable.channels (
     id bigint, name varchar, channel_type varchar, message_medium varchar, read_at timestamptz,
@@ -37,22 +39,24 @@ create table if not exists control.run (
 );
 create table if not exists control.authority (kind varchar, authority varchar);
 create table if not exists delivered.outcomes (
-    object varchar, kind varchar, subject varchar, person_key varchar, fingerprint varchar, state varchar,
-    reason varchar, is_sticky boolean, run_id varchar, settled_at timestamp
+    object varchar, kind varchar, subject varchar, person_key varchar, fingerprint varchar,
+    state varchar, reason varchar, is_sticky boolean, run_id varchar, settled_at timestamp
 );
 create table if not exists delivered.users (
-    person_key varchar, email varchar, user_id varchar, fields_fingerprint varchar, accepted_at timestamp
+    person_key varchar, email varchar, user_id varchar, fields_fingerprint varchar,
+    accepted_at timestamp
 );
 create table if not exists delivered.user_fields (
     person_key varchar, field varchar, type varchar, value varchar, fingerprint varchar
 );
 create table if not exists delivered.held_history (
-    object varchar, kind varchar, subject varchar, person_key varchar, occurred_at timestamp, reason varchar,
-    run_id varchar, seen_at timestamp
+    object varchar, kind varchar, subject varchar, person_key varchar, occurred_at timestamp,
+    reason varchar, run_id varchar, seen_at timestamp
 );
 create table if not exists delivered.folded (settlement_id varchar);
 {{ ensure_seeds() }}
-{#- Plain dbt without a run before it: everything is history, and keys are of no secret, so nothing can be sent by it. #}
+{#- Plain dbt without a run before it: everything is history, and keys are of no secret, so nothing
+   can be sent by it. #}
 insert into control.run
 select
     'dbt', timestamp '{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S") }}',
@@ -61,20 +65,22 @@ select
 where not exists (select * from control.run);
 {%- endmacro %}
 
-{# `dbt run` loads no seeds, but models read them: those of config/ that are not there yet are loaded here. `build` and
-   `seed` load them by themselves, and by then dbt has already looked which exist. #}
+{# `dbt run` loads no seeds, but models read them: those of config/ that are not there yet are
+   loaded here. `build` and `seed` load them by themselves, and by then dbt has already looked which
+   exist. #}
 {% macro ensure_seeds() -%}
 {%- if execute and flags.WHICH not in ['build', 'seed'] -%}
 create schema if not exists config;
-{%- for seed in graph.nodes.values() if seed.resource_type == 'seed' and seed.package_name == 'cartwire' %}
-{{ table_from_csv(seed.schema ~ '.' ~ seed.name, adapter.get_seed_file_path(seed), seed.config.column_types) }};
+{%- for seed in graph.nodes.values() if seed.resource_type == 'seed' %}
+{%- set path = adapter.get_seed_file_path(seed) %}
+{{ table_from_csv(seed.schema ~ '.' ~ seed.name, path, seed.config.column_types) }};
 {%- endfor %}
 {%- endif -%}
 {%- endmacro %}
 
 {% macro commercetools_resources() -%}
 {{ return([
-    'customers', 'orders', 'carts', 'payments', 'product_projections', 'categories', 'stores', 'customer_groups',
-    'channels', 'types', 'messages'
+    'customers', 'orders', 'carts', 'payments', 'product_projections', 'categories', 'stores',
+    'customer_groups', 'channels', 'types', 'messages'
 ]) }}
 {%- endmacro %}

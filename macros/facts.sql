@@ -1,23 +1,29 @@
-{# Facts (purchases, events) are sent once. Each is an activation model with an id and a time of its own. #}
+{# Facts (purchases, events) are sent once. Each is an activation model with an id and a time of its
+   own. #}
 {% macro fact_models() -%}
 {{ return({
     'purchases': {
-        'model': 'iterable_purchases', 'object': 'purchases', 'id': 'purchase_id', 'time': 'ordered_at', 'lane': 4
+        'model': 'iterable_purchases',
+        'object': 'purchases', 'id': 'purchase_id', 'time': 'ordered_at', 'lane': 4
     },
     'order_cancelled': {
-        'model': 'order_cancelled', 'object': 'events', 'id': 'event_id', 'time': 'occurred_at', 'lane': 6
+        'model': 'order_cancelled',
+        'object': 'events', 'id': 'event_id', 'time': 'occurred_at', 'lane': 6
     },
     'order_refunded': {
-        'model': 'order_refunded', 'object': 'events', 'id': 'event_id', 'time': 'occurred_at', 'lane': 6
+        'model': 'order_refunded',
+        'object': 'events', 'id': 'event_id', 'time': 'occurred_at', 'lane': 6
     },
     'consent_changed': {
-        'model': 'consent_changed', 'object': 'events', 'id': 'event_id', 'time': 'occurred_at', 'lane': 6
+        'model': 'consent_changed',
+        'object': 'events', 'id': 'event_id', 'time': 'occurred_at', 'lane': 6
     }
 }) }}
 {%- endmacro %}
 
-{# Desired facts of a kind that were never accepted and are not yet known as history, with the ground on which they are
-   history now. One that was held as history stays so, also when the configured age grows: only a release sends it. #}
+{# Desired facts of a kind that were never accepted and are not yet known as history, with the
+   ground on which they are history now. One that was held as history stays so, also when the
+   configured age grows: only a release sends it. #}
 {% macro open_facts(kind) -%}
 {%- set fact = fact_models()[kind] -%}
 select
@@ -36,10 +42,14 @@ select
     outcomes.fingerprint as settled_fingerprint,
     coalesce(outcomes.is_sticky, false) as is_settled_for_good,
     -- whatever the content became since, a second try could act twice
-    coalesce(outcomes.is_sticky and outcomes.reason like 'outcome unknown%', false) as is_outcome_unknown
+    coalesce(outcomes.is_sticky and outcomes.reason like 'outcome unknown%', false)
+        as is_outcome_unknown
 from {{ ref(fact.model) }} as desired
 inner join {{ ref('objects') }} as settings
-    on settings.object = '{{ fact.object }}' and settings.kind = '{{ kind }}' and settings.is_enabled
+    on
+        settings.object = '{{ fact.object }}'
+        and settings.kind = '{{ kind }}'
+        and settings.is_enabled
 left join {{ source('delivered', 'outcomes') }} as outcomes
     on outcomes.object = '{{ fact.object }}' and desired.{{ fact.id }} = outcomes.subject
 where
@@ -73,23 +83,30 @@ addressed as (
         open_facts.*,
         recipients.email,
         recipients.user_id,
-        case
-            when recipients.hold_reason is not null then 'held'
-            when not recipients.is_reachable and people_in_run.person_key is null then 'held'
-            when open_facts.without_consent = 'suppress' and not recipients.has_messageable_channel then 'suppressed'
-            else 'send'
-        end as verdict,
-        case
-            when recipients.hold_reason is not null then recipients.hold_reason
-            when not recipients.is_reachable and people_in_run.person_key is null then 'the person is not at Iterable'
-            when open_facts.without_consent = 'suppress' and not recipients.has_messageable_channel
-                then 'no consent on any channel'
-        end as verdict_reason,
+        recipients.hold_reason,
+        recipients.is_reachable or people_in_run.person_key is not null as is_at_iterable,
+        open_facts.without_consent = 'suppress' and not recipients.has_messageable_channel
+            as lacks_consent,
         recipients.is_rename_planned or not recipients.is_reachable as waits_for_person
     from open_facts
     inner join recipients on open_facts.profile_id = recipients.profile_id
     left join people_in_run on open_facts.person_key = people_in_run.person_key
     where open_facts.history_reason is null and not open_facts.is_outcome_unknown
+),
+
+judged as (
+    select
+        *,
+        {{ verdict_of_person() }} as verdict,
+        {{ verdict_reason_of_person() }} as verdict_reason
+    from addressed
+),
+
+fingerprinted as (
+    select
+        *,
+        {{ verdict_fingerprint('fingerprint', 'verdict', 'verdict_reason') }} as row_fingerprint
+    from judged
 ),
 
 changed as (
@@ -100,7 +117,7 @@ changed as (
         person_key,
         email,
         user_id,
-        {{ verdict_fingerprint('fingerprint', 'verdict', 'verdict_reason') }} as fingerprint,
+        row_fingerprint as fingerprint,
         {{ fact.lane }} as lane,
         market_code,
         source_modified_at,
@@ -115,11 +132,8 @@ changed as (
         {%- for column in columns %}
         {{ column }}{{ "," if not loop.last }}
         {%- endfor %}
-    from addressed
-    where not (
-        is_settled_for_good
-        and settled_fingerprint is not distinct from {{ verdict_fingerprint('fingerprint', 'verdict', 'verdict_reason') }}
-    )
+    from fingerprinted
+    where not (is_settled_for_good and settled_fingerprint is not distinct from row_fingerprint)
 )
 
 select * from changed

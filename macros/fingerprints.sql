@@ -1,4 +1,5 @@
-{# Canonical texts and the hashes over them. A change here resends everyone: tests/property/ holds golden values. #}
+{# Canonical texts and the hashes over them. A change here resends everyone: tests/property/ holds
+   golden values. #}
 
 {# Canonical text of one value by contract type; null stays null (the field is absent). #}
 {% macro canonical_value(expression, type) -%}
@@ -17,7 +18,8 @@
 {{ md5_hex(type ~ " || ':' || " ~ value) }}
 {%- endmacro %}
 
-{# sha256 over the field fingerprints of one row: an ordered list of (field, type, value) without nulls. #}
+{# sha256 over the field fingerprints of one row: an ordered list of (field, type, value) without
+   nulls. #}
 {% macro fields_fingerprint(fields) -%}
 {{ sha256_hex(list_text(
     list_map(fields, 'entry', "entry.field || '=' || " ~ field_fingerprint('entry.type', 'entry.value')),
@@ -34,8 +36,9 @@
 {{ sha256_hex(lines | join(" || chr(10) || ")) }}
 {%- endmacro %}
 
-{# `<kind>-<32 hex>` over the project and what distinguishes the fact: never a polled version, run, send time or
-   personal data. Iterable takes letters, digits and hyphens only, unique over all events of a project. #}
+{# `<kind>-<32 hex>` over the project and what distinguishes the fact: never a polled version, run,
+   send time or personal data. Iterable takes letters, digits and hyphens only, unique over all
+   events of a project. #}
 {% macro fact_id(kind, parts) -%}
 {%- set texts = [project_key(), "'" ~ kind ~ "'"] -%}
 {%- for part in parts -%}
@@ -44,8 +47,8 @@
 '{{ kind | replace("_", "-") }}-' || left({{ sha256_hex(texts | join(" || chr(31) || ")) }}, 32)
 {%- endmacro %}
 
-{# What the ledger compares for a row that is not simply sent: the verdict is part of it, so that a row that was held is
-   planned again when the ground for holding it is gone, and not before. #}
+{# What the ledger compares for a row that is not simply sent: the verdict is part of it, so that a
+   row that was held is planned again when the ground for holding it is gone, and not before. #}
 {% macro verdict_fingerprint(fingerprint, verdict, reason) -%}
 case
     when {{ verdict }} = 'send' then {{ fingerprint }}
@@ -53,8 +56,9 @@ case
 end
 {%- endmacro %}
 
-{# The canonical text of a value as Iterable reads it back, by the type we want it to have: 2024-02-03 10:11:12 +00:00
-   becomes a date of ours, 1200.0 becomes 1200. What is not of that type stays as it is, and so counts as different. #}
+{# The canonical text of a value as Iterable reads it back, by the type we want it to have:
+   2024-02-03 10:11:12 +00:00 becomes a date of ours, 1200.0 becomes 1200. What is not of that type
+   stays as it is, and so counts as different. #}
 {% macro iterable_value(text, type) -%}
 coalesce(
     case {{ type }}

@@ -1,5 +1,6 @@
-{# Profile fields that ship with the product: (column of iterable_users, Iterable field, type). A test compares the list
-   with the contract in models/activation/iterable_users.yml. Fields from custom attributes come from config/ instead. #}
+{# Profile fields that ship with the product: (column of iterable_users, Iterable field, type). A
+   test compares the list with the contract in models/activation/iterable_users.yml. Fields from
+   custom attributes come from config/ instead. #}
 {% macro profile_fields() -%}
 {{ return([
     ('profile_type', 'profileType', 'string'),

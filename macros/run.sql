@@ -1,4 +1,5 @@
-{# The instant this run looks at the world. Models never call now(): two runs at one instant give equal rows. #}
+{# The instant this run looks at the world. Models never call now(): two runs at one instant give
+   equal rows. #}
 {% macro as_of() -%}
 (select as_of from {{ source('control', 'run') }})
 {%- endmacro %}

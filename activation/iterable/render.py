@@ -137,15 +137,22 @@ def _items(row: Row) -> list[dict[str, Any]]:
     return [commerce_item(item) for item in row.get("items") or ()]
 
 
+def _consent(row: Row) -> dict[str, Any]:
+    return {entry["field"]: entry["value"] for entry in row.get("consent") or ()}
+
+
 def _withdrawal(row: Row, _: Contract | None) -> dict[str, Any]:
     return dict(identity(row))
 
 
 def _identity_change(row: Row, _: Contract | None) -> dict[str, Any]:
-    """In a hybrid project an address changes by ``users/update`` on the user id with the new e-mail as a data field."""
+    """In a hybrid project an address changes by ``users/update`` on the user id with the new e-mail as a data field.
+
+    The consent object goes along, as on every write about a person.
+    """
     if not row.get("user_id") or not row.get("email"):
         raise Unrenderable("an e-mail change needs the user id and the new e-mail")
-    return {"userId": row["user_id"], "dataFields": {"email": row["email"]}}
+    return {"userId": row["user_id"], "dataFields": {"email": row["email"], "consent": _consent(row)}}
 
 
 def _user(row: Row, _: Contract | None) -> dict[str, Any]:
@@ -153,7 +160,7 @@ def _user(row: Row, _: Contract | None) -> dict[str, Any]:
         row.get("email"),
         row.get("user_id"),
         ((change["field"], change["type"], change["after"]) for change in row.get("changed_fields") or ()),
-        ((entry["field"], entry["value"]) for entry in row.get("consent") or ()),
+        _consent(row).items(),
         row.get("unsubscribe_channel_ids"),
     )
 

@@ -39,12 +39,20 @@ def open_writer(path: Path, migrations: Path = MIGRATIONS) -> sqlite3.Connection
 def open_reader(path: Path) -> sqlite3.Connection:
     """A read-only connection; works while a run writes. Open, read, close: a long reader keeps the WAL growing.
 
-    Raises: LedgerError where there is no ledger yet.
+    Raises: LedgerError where there is no ledger yet, or the file is none.
     """
     if not path.exists():
         raise LedgerError("there is no ledger yet: run `cartwire sync` first, or check CARTWIRE_LEDGER")
     db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S)
-    db.execute("pragma query_only = on")
+    try:
+        (version,) = db.execute("pragma user_version").fetchone()
+        db.execute("pragma query_only = on")
+    except sqlite3.DatabaseError as error:
+        db.close()
+        raise LedgerError(f"the ledger cannot be opened ({error}): check CARTWIRE_LEDGER") from None
+    if version == 0:
+        db.close()
+        raise LedgerError("the ledger cannot be opened (it holds no ledger tables): check CARTWIRE_LEDGER")
     return db
 
 

@@ -1,4 +1,4 @@
-"""Reasons the delivery itself gives. Reports and exit codes tell them apart, so each is written once."""
+"""Reasons that reports, exit codes and verbs tell apart, so each is written once."""
 
 from __future__ import annotations
 
@@ -11,3 +11,4 @@ PERSON_NOT_ACCEPTED = "the person's own row was not accepted in this run"
 PURCHASE_NOT_ACCEPTED = "the purchase it depends on was not accepted"
 NOT_DELIVERED = "not delivered: Iterable gave no verdict, and the row was read back as absent"
 TOO_LARGE = "the row alone is larger than its endpoint takes"
+HELD_BY_GUARD = "held by volume guard"

@@ -36,7 +36,12 @@ class Runs(LedgerFile):
 
     def claim_secret(self, secret: bytes) -> None:
         """Remember the secret's fingerprint, or compare with it. Raises: LedgerError for another secret."""
-        if self._once("secret_fingerprint", secret_fingerprint(secret)) != secret_fingerprint(secret):
+        self._once("secret_fingerprint", secret_fingerprint(secret))
+        self.check_secret(secret)
+
+    def check_secret(self, secret: bytes) -> None:
+        """Compare without remembering. Raises: LedgerError for another secret."""
+        if self._meta("secret_fingerprint") not in (None, secret_fingerprint(secret)):
             raise LedgerError(
                 "this ledger belongs to another CARTWIRE_SECRET: every person in it would become a stranger and be sent"
                 " again; restore the secret it was made with"

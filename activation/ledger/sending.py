@@ -64,9 +64,10 @@ ITEM_COLUMNS = """
 """
 
 # The one UPDATE of a claim: each staged row of the list becomes sending, or gets the verdict that holds at this moment.
+# The lookups of `earlier` repeat the predicates of the partial indexes word for word, or SQLite would scan all items.
 CLAIM = """
 with wanted (item_id) as (select value from json_each(:item_ids)),
-verdicts (item_id, verdict) as (
+verdicts (item_id, verdict) as materialized (
     select
         staged.item_id,
         case
@@ -76,7 +77,8 @@ verdicts (item_id, verdict) as (
             when exists (
                 select 1 from items as earlier
                 where earlier.object = staged.object and earlier.subject = staged.subject
-                    and earlier.object in ('purchases', 'events') and earlier.state = 'accepted'
+                    and earlier.object in ('purchases', 'events')
+                    and earlier.state in ('sending', 'unknown', 'accepted') and earlier.state = 'accepted'
             ) then 'already'
             when exists (
                 select 1 from items as earlier

@@ -27,7 +27,8 @@ PURCHASE_ACCEPTED = """
     exists (
         select 1 from items as purchase
         where purchase.object = 'purchases' and purchase.subject = items.depends_on
-            and purchase.object in ('purchases', 'events') and purchase.state = 'accepted'
+            and purchase.object in ('purchases', 'events')
+            and purchase.state in ('sending', 'unknown', 'accepted') and purchase.state = 'accepted'
     )
 """
 PURCHASE_OPEN = """

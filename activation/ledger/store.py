@@ -1,16 +1,14 @@
 """The ledger: one SQLite file, the only copy of what was planned, sent and decided.
 
 Its parts are files of their own: runs, freezing, staging, sending, recovery, queries, folding. One process writes at a
-time, under the lease; others read through `read_only` while it does.
+time, under the lease; others read through `activation.ledger.reading` while it does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from activation.ledger.database import open_reader, open_writer
+from activation.ledger.database import open_writer
 from activation.ledger.folding import Folding
 from activation.ledger.freezing import Freezing
 from activation.ledger.queries import Queries
@@ -41,13 +39,3 @@ class Ledger(Runs, Freezing, Staging, Recovering, Queries, Folding):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-@contextmanager
-def read_only(path: Path) -> Iterator[Queries]:
-    """The questions of `status`, `rejections` and `explain`, for the length of the block, beside a writing run."""
-    reader = Queries(open_reader(path), path)
-    try:
-        yield reader
-    finally:
-        reader.close()

@@ -4,7 +4,8 @@
 --   a verdict that is neither accepted nor sticky (held by a guard, by a failed test) displaces
 --   neither: the diff plans its row again anyhow, and what Iterable holds, and how much of it, is
 --   still what was accepted.
--- An accepted purchase is also an emptied cart: Iterable clears the cart when it takes a purchase.
+-- An accepted purchase empties an accepted cart: Iterable clears the cart when it takes a purchase.
+-- A cart that was held or suppressed never arrived there, so its verdict stands.
 create or replace temp table fold_outcomes as
 with verdicts as (
     select
@@ -22,27 +23,14 @@ with verdicts as (
     from fold_items
 ),
 
-emptied_carts as (
+purchases as (
     select
-        'carts' as object,
-        'carts' as kind,
-        person_key as subject,
         person_key,
-        'empty' as fingerprint,
-        'accepted' as state,
-        cast(null as varchar) as reason,
-        false as is_sticky,
-        run_id,
-        settled_at,
-        item_id
+        max_by(run_id, struct_pack(settled_at := settled_at, item_id := item_id)) as run_id,
+        max(settled_at) as settled_at
     from verdicts
     where object = 'purchases' and state = 'accepted'
-),
-
-fresh as (
-    select * from verdicts
-    union all
-    select * from emptied_carts
+    group by person_key
 ),
 
 standing as (
@@ -59,28 +47,57 @@ standing as (
         outcomes.settled_at,
         0 as item_id
     from delivered.outcomes
-    semi join fresh on outcomes.object = fresh.object and outcomes.subject = fresh.subject
+    where
+        exists (
+            select 1 from verdicts
+            where outcomes.object = verdicts.object and outcomes.subject = verdicts.subject
+        )
+        or (
+            outcomes.object = 'carts'
+            and exists (select 1 from purchases where outcomes.subject = purchases.person_key)
+        )
 ),
 
 candidates as (
-    select * from fresh
+    select * from verdicts
     union all
     select * from standing
+),
+
+holding as (
+    select *
+    from candidates
+    qualify row_number() over (
+        partition by object, subject
+        order by
+            case
+                when state = 'accepted' and object in ('purchases', 'events') then 2
+                when state = 'accepted' or is_sticky then 1
+                else 0
+            end desc,
+            settled_at desc,
+            item_id desc
+    ) = 1
 )
 
-select * exclude (item_id)
-from candidates
-qualify row_number() over (
-    partition by object, subject
-    order by
-        case
-            when state = 'accepted' and object in ('purchases', 'events') then 2
-            when state = 'accepted' or is_sticky then 1
-            else 0
-        end desc,
-        settled_at desc,
-        item_id desc
-) = 1;
+select
+    holding.object,
+    holding.kind,
+    holding.subject,
+    holding.person_key,
+    case when purchases.person_key is null then holding.fingerprint else 'empty' end as fingerprint,
+    holding.state,
+    holding.reason,
+    holding.is_sticky,
+    coalesce(purchases.run_id, holding.run_id) as run_id,
+    coalesce(purchases.settled_at, holding.settled_at) as settled_at
+from holding
+left join purchases
+    on
+        holding.object = 'carts'
+        and holding.state = 'accepted'
+        and holding.subject = purchases.person_key
+        and holding.settled_at < purchases.settled_at;
 
 delete from delivered.outcomes
 using fold_outcomes

@@ -30,11 +30,10 @@ where
     user_fields.person_key = fold_user_fields.person_key
     and user_fields.field = fold_user_fields.field;
 
--- a field without a fingerprint was removed; one with a fingerprint but no value was erased from
--- the ledger
+-- a field without a fingerprint was removed and stays as a tombstone, so that nobody takes what was
+-- found at first sight for its value; one with a fingerprint but no value was erased from the ledger
 insert into delivered.user_fields by name
-select * from fold_user_fields
-where fingerprint <> '';
+select * from fold_user_fields;
 
 delete from delivered.users
 using fold_users
@@ -42,13 +41,55 @@ where users.person_key = fold_users.person_key;
 
 insert into delivered.users by name
 select
-    fold_users.person_key,
-    fold_users.email,
-    fold_users.user_id,
-    fingerprints.fields_fingerprint,
-    fold_users.accepted_at
-from fold_users
-left join (
+    person_key,
+    email,
+    user_id,
+    cast(null as varchar) as fields_fingerprint,
+    accepted_at
+from fold_users;
+
+-- A guest whose address a registered person was accepted with is that Iterable user from then on:
+-- the person takes over the guest's fields, and the guest is nobody there.
+create or replace temp table fold_adopted as
+select
+    registered.person_key,
+    guests.person_key as guest_key
+from delivered.users as guests
+inner join delivered.users as registered on guests.email = registered.email
+where
+    guests.user_id is null
+    and registered.user_id is not null
+    and registered.accepted_at >= guests.accepted_at
+    and (
+        exists (select 1 from fold_users where registered.person_key = fold_users.person_key)
+        or exists (select 1 from fold_users where guests.person_key = fold_users.person_key)
+    );
+
+insert into delivered.user_fields by name
+select
+    fold_adopted.person_key,
+    guest_fields.field,
+    guest_fields.type,
+    guest_fields.value,
+    guest_fields.fingerprint
+from fold_adopted
+inner join delivered.user_fields as guest_fields on fold_adopted.guest_key = guest_fields.person_key
+where not exists (
+    select 1 from delivered.user_fields as own
+    where own.person_key = fold_adopted.person_key and own.field = guest_fields.field
+);
+
+delete from delivered.user_fields
+using fold_adopted
+where user_fields.person_key = fold_adopted.guest_key;
+
+delete from delivered.users
+using fold_adopted
+where users.person_key = fold_adopted.guest_key;
+
+update delivered.users
+set fields_fingerprint = fingerprints.fields_fingerprint
+from (
     select
         user_fields.person_key,
         sha256(
@@ -58,10 +99,18 @@ left join (
             )
         ) as fields_fingerprint
     from delivered.user_fields
-    semi join fold_users on user_fields.person_key = fold_users.person_key
+    where
+        user_fields.fingerprint <> ''
+        and (
+            exists (select 1 from fold_users where user_fields.person_key = fold_users.person_key)
+            or exists (
+                select 1 from fold_adopted where user_fields.person_key = fold_adopted.person_key
+            )
+        )
     group by user_fields.person_key
 ) as fingerprints
-    on fold_users.person_key = fingerprints.person_key;
+where users.person_key = fingerprints.person_key;
 
+drop table fold_adopted;
 drop table fold_users;
 drop table fold_user_fields;

@@ -7,7 +7,6 @@ from dataclasses import asdict
 import click
 
 from cartwire.cli.output import as_json, emit_json
-from cartwire.settings import load_settings
 
 
 @click.command("doctor")
@@ -17,11 +16,14 @@ def command(as_json: bool) -> int:
     from flows.doctor import Verdict, examine
 
     checks = []
-    for check in examine(load_settings()):
+    for check in examine():
         checks.append(check)
         if not as_json:
             mark = {Verdict.ok: "ok  ", Verdict.warn: "warn", Verdict.fail: "FAIL"}[check.verdict]
-            click.echo(f"{mark}  {check.name}: {check.found}" + (f"\n      → {check.mend}" if check.mend else ""))
+            click.echo(
+                f"{mark}  {check.name}: {check.found}"
+                + ("\n      → " + check.mend.replace("\n", "\n      ") if check.mend else "")
+            )
     failed = [check for check in checks if check.verdict is Verdict.fail]
     if as_json:
         emit_json({"ok": not failed, "checks": [asdict(check) for check in checks]})

@@ -98,5 +98,7 @@ def summary(report: RunReport) -> str:
     lines.append(f"requests: {writes}")
     for name, seconds in sorted(report.latency_s.items()):
         lines.append(f"{name}: accepted {seconds['p50']:.0f} s after the change (median), {seconds['p95']:.0f} s (p95)")
+    if report.data_docs:
+        lines.append(f"gate: {report.data_docs}")
     lines += [f"! {sentence}" for sentence in report.attention]
     return "\n".join(lines)

@@ -43,10 +43,8 @@ def _text(plan: Plan) -> str:
         }
         for kind in plan.kinds
     ]
-    if not rows:
-        return "nothing changed: a sync would make no write request"
     columns = ("object", "kind", "send", "people", "requests", "minutes", "rejected", "held", "suppressed")
-    lines = [table(rows, columns)]
+    lines = [table(rows, columns) if rows else "nothing changed: a sync would make no write request"]
     for kind in plan.kinds:
         title = kind.object if kind.kind == kind.object else f"{kind.object}/{kind.kind}"
         if kind.fields:
@@ -56,6 +54,7 @@ def _text(plan: Plan) -> str:
         if kind.examples:
             lines.append(f"{title} e.g.: {', '.join(kind.examples)}")
         lines += [f"{title}: {rows_held} not sent: {reason}" for reason, rows_held in kind.reasons.items()]
+    lines += [f"! {model} is held: {reason}" for model, reason in plan.unbuilt.items()]
     if plan.history:
         lines.append("\nset aside as history: " + ", ".join(f"{rows} {kind}" for kind, rows in plan.history.items()))
     return "\n".join(lines)

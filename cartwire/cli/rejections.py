@@ -21,7 +21,7 @@ from cartwire.settings import load_settings
 @as_json
 def command(run_id: str | None, object_name: str | None, held: bool, rows_max: int, show_addresses: bool, as_json: bool) -> None:
     """Rows that were refused, by Iterable or by the gate, each with its reason. Works while a sync runs."""
-    from activation.ledger.store import read_only
+    from activation.ledger.reading import read_only
 
     settings = load_settings()
     states = ("rejected", "held") if held else ("rejected",)

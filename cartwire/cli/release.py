@@ -50,8 +50,8 @@ def command(object_name: str, yes: bool, as_json: bool) -> int:
 
 def _held(path: Path, object_name: str) -> tuple[int, str, list[str]]:
     """Rows the guard held in the newest run, its reason, and a few masked addresses."""
-    from activation.guard import HELD_BY_GUARD
-    from activation.ledger.store import read_only
+    from activation.ledger.reading import read_only
+    from activation.ledger.reasons import HELD_BY_GUARD
 
     if not path.exists():
         return 0, "", []

@@ -17,7 +17,7 @@ from cartwire.settings import load_settings
 @as_json
 def command(runs_max: int, as_json: bool) -> None:
     """Recent runs, what is held and why, and who holds the lease. Works while a sync runs."""
-    from activation.ledger.store import read_only
+    from activation.ledger.reading import read_only
 
     settings = load_settings()
     if not settings.ledger.exists():

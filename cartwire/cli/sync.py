@@ -14,7 +14,7 @@ from cartwire.settings import load_settings
 @click.option(
     "--wait", "wait_s", type=click.IntRange(0), default=0, metavar="SECONDS", help="Wait for a running sync to end first."
 )
-@click.option("--test-profiles", is_flag=True, help="Only people listed in config/test_profiles.csv may leave; others are held.")
+@click.option("--test-profiles", is_flag=True, help="Only people of config/test_profiles.csv may leave; others wait.")
 @as_json
 def command(wait_s: int, test_profiles: bool, as_json: bool) -> int:
     """Load, build, gate and send what changed since Iterable last accepted it.

@@ -34,7 +34,8 @@ coalesce(cast(list_sum({{ expression }}) as bigint), 0)
 {{ expression }}[{{ key }}]
 {%- endmacro %}
 
-{# Whole-number division rounded half away from zero; null when the divisor is 0. A plain `/` would go through a double. #}
+{# Whole-number division rounded half away from zero; null when the divisor is 0. A plain `/` would
+   go through a double. #}
 {% macro divide_rounded(dividend, divisor) -%}
 {{ return(adapter.dispatch('divide_rounded', 'cartwire')(dividend, divisor)) }}
 {%- endmacro %}

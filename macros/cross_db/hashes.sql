@@ -1,4 +1,5 @@
-{# Hashes as lower-case hex text. Never the engine's own hash(): it may change between versions and resend everyone. #}
+{# Hashes as lower-case hex text. Never the engine's own hash(): it may change between versions and
+   resend everyone. #}
 
 {% macro sha256_hex(expression) %}{{ return(adapter.dispatch('sha256_hex', 'cartwire')(expression)) }}{% endmacro %}
 {% macro duckdb__sha256_hex(expression) -%}
@@ -10,7 +11,8 @@ sha256({{ expression }})
 md5({{ expression }})
 {%- endmacro %}
 
-{# HMAC-SHA256 from the two padded key blocks (64 bytes each), equal to Python's hmac byte for byte. #}
+{# HMAC-SHA256 from the two padded key blocks (64 bytes each), equal to Python's hmac byte for byte.
+   #}
 {% macro hmac_sha256_hex(inner_block, outer_block, text) -%}
 {{ return(adapter.dispatch('hmac_sha256_hex', 'cartwire')(inner_block, outer_block, text)) }}
 {%- endmacro %}

@@ -1,4 +1,5 @@
-{# Engine-specific JSON access. No `default__`: a new engine fails by the macro's name, not by a wrong value. #}
+{# Engine-specific JSON access. No `default__`: a new engine fails by the macro's name, not by a
+   wrong value. #}
 
 {# Text at a dotted path; JSON null and an absent key both come out as SQL null. #}
 {% macro json_text(column, path) %}{{ return(adapter.dispatch('json_text', 'cartwire')(column, path)) }}{% endmacro %}
@@ -28,13 +29,15 @@ json_extract_string({{ column }}, '$."' || replace({{ path_expression }}, '.', '
 json_extract_string({{ column }}, '/' || replace(replace({{ name_expression }}, '~', '~0'), '/', '~1'))
 {%- endmacro %}
 
-{# Rows of a JSON array, in order: `cross join {{ json_each('lines', 'line_items', 'line') }}`; position from 1. #}
+{# Rows of a JSON array, in order: `cross join {{ json_each('lines', 'line_items', 'line') }}`;
+   position from 1. #}
 {% macro json_each(column, alias, item) %}{{ return(adapter.dispatch('json_each', 'cartwire')(column, alias, item)) }}{% endmacro %}
 {% macro duckdb__json_each(column, alias, item) -%}
 unnest(cast({{ column }} as json[])) with ordinality as {{ alias }} ({{ item }}, position)
 {%- endmacro %}
 
-{# Keys of a JSON object as rows: `cross join {{ json_each_key('document', 'entries', 'field') }}`. #}
+{# Keys of a JSON object as rows: `cross join {{ json_each_key('document', 'entries', 'field') }}`.
+   #}
 {% macro json_each_key(column, alias, item) -%}
 {{ return(adapter.dispatch('json_each_key', 'cartwire')(column, alias, item)) }}
 {%- endmacro %}
@@ -48,7 +51,8 @@ unnest(json_keys({{ column }})) as {{ alias }} ({{ item }})
 case when json_type({{ column }}) = 'ARRAY' then cast({{ column }} as varchar[]) end
 {%- endmacro %}
 
-{# OBJECT, ARRAY, VARCHAR, BIGINT, UBIGINT, DOUBLE, BOOLEAN or NULL, as the engine reads the value. #}
+{# OBJECT, ARRAY, VARCHAR, BIGINT, UBIGINT, DOUBLE, BOOLEAN or NULL, as the engine reads the value.
+   #}
 {% macro json_type_of(column) %}{{ return(adapter.dispatch('json_type_of', 'cartwire')(column)) }}{% endmacro %}
 {% macro duckdb__json_type_of(column) -%}
 json_type({{ column }})

@@ -1,4 +1,5 @@
-{# Ordered aggregates and lists. Order is always stated: an unordered list differs between two runs and resends people. #}
+{# Ordered aggregates and lists. Order is always stated: an unordered list differs between two runs
+   and resends people. #}
 
 {% macro string_agg_ordered(expression, separator, order_by) -%}
 {{ return(adapter.dispatch('string_agg_ordered', 'cartwire')(expression, separator, order_by)) }}

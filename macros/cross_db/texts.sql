@@ -13,7 +13,8 @@ regexp_replace({{ expression }}, '{{ pattern }}', '{{ replacement }}', 'g')
 regexp_matches({{ expression }}, '{{ pattern }}')
 {%- endmacro %}
 
-{# Decimal text without an exponent or trailing zeros: 12.5, 1200, 0. The type bounds what a double can bring in. #}
+{# Decimal text without an exponent or trailing zeros: 12.5, 1200, 0. The type bounds what a double
+   can bring in. #}
 {% macro decimal_text(expression) %}{{ return(adapter.dispatch('decimal_text', 'cartwire')(expression)) }}{% endmacro %}
 {% macro duckdb__decimal_text(expression) -%}
 regexp_replace(cast(cast({{ expression }} as decimal(38, 8)) as varchar), '\.?0+$', '')

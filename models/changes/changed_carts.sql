@@ -47,8 +47,9 @@ wanted as (
         recipients.hold_reason,
         recipients.is_reachable,
         recipients.is_rename_planned,
-        recipients.has_messageable_channel,
-        people_in_run.person_key is not null as is_person_in_run,
+        recipients.is_reachable or people_in_run.person_key is not null as is_at_iterable,
+        settings.without_consent = 'suppress' and not recipients.has_messageable_channel
+            as lacks_consent,
         people.market_code as person_market_code,
         people.source_modified_at as person_modified_at,
         people.is_test,
@@ -80,19 +81,8 @@ wanted as (
 judged as (
     select
         *,
-        case
-            when hold_reason is not null then 'held'
-            when not is_reachable and not is_person_in_run then 'held'
-            when without_consent = 'suppress' and not has_messageable_channel then 'suppressed'
-            else 'send'
-        end as verdict,
-        case
-            when hold_reason is not null then hold_reason
-            when not is_reachable and not is_person_in_run then 'the person is not at Iterable'
-            when
-                without_consent = 'suppress' and not has_messageable_channel
-                then 'no consent on any channel'
-        end as verdict_reason
+        {{ verdict_of_person() }} as verdict,
+        {{ verdict_reason_of_person() }} as verdict_reason
     from wanted
 ),
 

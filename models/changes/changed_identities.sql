@@ -48,7 +48,8 @@ changed as (
         cast(null as varchar) as depends_on,
         false as waits_for_person,
         people.is_test,
-        judged.previous_email
+        judged.previous_email,
+        people.consent
     from judged
     inner join people on judged.profile_id = people.profile_id
 ),

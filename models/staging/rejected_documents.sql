@@ -6,7 +6,7 @@
     'products': 'product_id', 'messages': 'message_id'
 } %}
 with unreadable as (
-    {%- for resource, key_column in key_columns.items() %}
+    {% for resource, key_column in key_columns.items() %}
         select
             '{{ 'product_projections' if resource == 'products' else resource }}' as resource,
             {{ key_column }} as id,
@@ -15,19 +15,19 @@ with unreadable as (
             loaded_at
         from {{ ref('base_commercetools__' ~ resource) }}
         where rejection_reason is not null
-                {% if not loop.last %}union all{% endif %}
-    {%- endfor %}
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 ),
 
 good_reads as (
-    {%- for resource in commercetools_resources() %}
+    {% for resource in commercetools_resources() %}
         select
             '{{ resource }}' as resource,
             id,
             loaded_at
         from {{ source('raw', resource) }}
-                {% if not loop.last %}union all{% endif %}
-    {%- endfor %}
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 ),
 
 -- records so broken that ingestion could not store them as documents

@@ -44,8 +44,11 @@ def shown_user(version: Version) -> dict[str, Any]:
 
 
 def fields(project: Project, call: Call) -> Answer:
-    """GET users/getFields: dotted path → type."""
-    return Answer({"fields": dict(sorted(project.state.profile_fields.items()))})
+    """GET users/getFields: dotted path → type. E-mail-based projects call the static lists `emailListIds`."""
+    fields = dict(project.state.profile_fields)
+    if project.options.identity == "email":
+        fields["emailListIds"] = fields.pop("userListIds")
+    return Answer({"fields": dict(sorted(fields.items()))})
 
 
 def events(project: Project, call: Call) -> Answer:

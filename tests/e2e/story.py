@@ -1,11 +1,16 @@
 """The shared story of the end-to-end tests: a first sync, a shop day, and every reason for a sync that must write nothing.
 
-It runs once per worker (tests that use it carry the xdist group `story`); each test reads one claim off its record.
+It runs once per worker (tests that use it carry the xdist group `story`); each test reads one claim off its record. Everything
+that a later reset of the sandbox or a later chapter would take away is copied into the record.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,37 +23,68 @@ from flows.report import RunReport
 from flows.run import sync
 from tests.conftest import Sandbox
 
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One row of a write request as Iterable received it. `position` is the request's place in its chapter."""
+
+    position: int
+    endpoint: str
+    query: str
+    at: str
+    row: Row
+
 
 @dataclass
 class Chapter:
-    """One sync: its report, and what Iterable saw of it."""
+    """One sync: its report, what Iterable saw of it, and what was there afterwards."""
 
     report: RunReport
     writes: dict[str, int]
-    journal: list[dict[str, Any]]
-    triggers: list[dict[str, Any]]
+    journal: list[Row]
+    triggers: list[Row]
+    state: Row
+    items: list[Row]
+
+    def sent(self) -> Iterator[Sent]:
+        """Every row of every write request, in the order in which the requests arrived."""
+        for position, entry in enumerate(self.journal):
+            body = json.loads(entry["body"])
+            rows = body if isinstance(body, list) else body.get("users") or body.get("events") or [body]
+            if "channel" in entry["path"]:
+                rows = [{"userId": one} for one in body.get("usersByUserId", [])] + [{"email": one} for one in body.get("users", [])]
+            for row in rows:
+                yield Sent(position, entry["endpoint"], entry["query"], entry["at"], row)
 
 
 @dataclass
 class Story:
-    """All chapters by name."""
+    """All chapters by name; what the shop day's script did, by scenario; what was true at the end."""
 
     settings: Settings
     sandbox: Sandbox
-    day: dict[str, dict[str, Any]] = field(default_factory=dict)
+    day: dict[str, Row] = field(default_factory=dict)
     chapters: dict[str, Chapter] = field(default_factory=dict)
+    rejected_documents: list[Row] = field(default_factory=list)
+    duplicates: list[Row] = field(default_factory=list)
+    contract_notes: dict[str, int] = field(default_factory=dict)
 
     def tell(self, name: str) -> Chapter:
         """Run one sync and record it as chapter `name`."""
-        before = self.sandbox.admin("iterable", "GET", "writes")["marker"]
+        marker = self.sandbox.admin("iterable", "GET", "writes")["marker"]
+        read = self.sandbox.admin("iterable", "GET", "journal?summary=1")["last_seq"] or 0
         triggered = self.sandbox.admin("iterable", "GET", "triggers?list=0")["marker"]
         report = sync(self.settings)
-        journal = self.sandbox.admin("iterable", "GET", f"journal?since={before}&bodies=1")["entries"]
+        journal = self.sandbox.admin("iterable", "GET", f"journal?since={read}&bodies=1")["entries"]
         self.chapters[name] = Chapter(
             report=report,
-            writes=self.sandbox.admin("iterable", "GET", f"writes?since={before}")["by_endpoint"],
+            writes=self.sandbox.admin("iterable", "GET", f"writes?since={marker}")["by_endpoint"],
             journal=[entry for entry in journal if entry["method"] != "GET"],
             triggers=self.sandbox.admin("iterable", "GET", f"triggers?since={triggered}")["triggers"],
+            state=self.sandbox.admin("iterable", "GET", "state"),
+            items=_items(self.settings, report.run_id),
         )
         return self.chapters[name]
 
@@ -59,9 +95,7 @@ def tell_story(sandbox: Sandbox, folder: Path) -> Story:
     told = Story(sandbox.settings(folder), sandbox)
     told.tell("first")
     told.tell("unchanged")
-    reports = sandbox.admin("commercetools", "POST", "shop-day", {})["scenarios"]
-    told.day = {report["scenario"]: report for report in reports}
-    told.tell("shop day")
+    tell_shop_day(told)
     told.tell("after the shop day")
     sandbox.admin("commercetools", "POST", "touch", {"resource": None})
     told.tell("every version touched")
@@ -71,7 +105,31 @@ def tell_story(sandbox: Sandbox, folder: Path) -> Story:
     told.tell("after a full refresh")
     _lose_warehouse(told.settings)
     told.tell("warehouse rebuilt from the ledger")
+    told.duplicates = sandbox.admin("iterable", "GET", "triggers?list=0")["duplicates"]
+    told.contract_notes = sandbox.admin("iterable", "GET", "contract-notes")["counts"]
     return told
+
+
+def tell_shop_day(told: Story) -> None:
+    """The shop day happens and is sent."""
+    reports = told.sandbox.admin("commercetools", "POST", "shop-day", {})["scenarios"]
+    told.day = {report["scenario"]: report for report in reports}
+    told.tell("shop day")
+    with duckdb.connect(str(told.settings.warehouse), read_only=True) as connection:
+        rejected = connection.execute("select resource, id, reason from staging.rejected_documents order by all")
+        told.rejected_documents = _dictionaries(rejected)
+
+
+def _items(settings: Settings, run_id: str) -> list[Row]:
+    """The run's rows in the ledger with the identifiers they went under, in the order in which they were planned."""
+    query = "select * from items left join item_values using (item_id) where run_id = ? order by item_id"
+    with closing(sqlite3.connect(f"file:{settings.ledger}?mode=ro", uri=True)) as ledger:
+        return _dictionaries(ledger.execute(query, (run_id,)))
+
+
+def _dictionaries(cursor: Any) -> list[Row]:
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
 
 
 def _forget_cursors(settings: Settings) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from activation.ledger.store import Ledger, read_only
+from activation.ledger.reading import read_only
+from activation.ledger.store import Ledger
 from cartwire.errors import LedgerError
 from sandbox.shop.day import expectations
 from tests.conftest import SECRET

@@ -27,14 +27,8 @@ def test_building_from_a_folder_elsewhere_leaves_its_files_as_they_are(tmp_path:
         "CARTWIRE_WAREHOUSE": str(tmp_path / "warehouse.duckdb"),
         "DBT_TARGET_PATH": str(tmp_path / "target"),
     }
-    command = [
-        str(Path(sys.executable).with_name("dbt")),
-        "build",
-        "--select",
-        "resource_type:seed",
-        "--log-path",
-        str(tmp_path / "logs"),
-    ]
+    command = [str(Path(sys.executable).with_name("dbt")), "build", "--select", "resource_type:seed"]
+    command += ["--indirect-selection", "cautious", "--log-path", str(tmp_path / "logs")]
     result = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, env=environment)
     (REPOSITORY / seeds).unlink()
 

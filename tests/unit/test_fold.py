@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -120,7 +121,9 @@ def test_later_fields_replace_add_and_remove(conn: duckdb.DuckDBPyConnection, ru
     fold(conn, runs.ledger)
     runs.send([user("ada", "f2", a=None, b="3", c="4")])
     fold(conn, runs.ledger)
-    assert rows(conn, "select field, value from delivered.user_fields order by field") == [("b", "3"), ("c", "4")]
+    kept = "select field, value from delivered.user_fields where fingerprint <> '' order by field"
+    assert rows(conn, kept) == [("b", "3"), ("c", "4")]
+    assert rows(conn, "select field, value from delivered.user_fields where fingerprint = ''") == [("a", None)]
     assert rows(conn, "select count(*) from delivered.users") == [(1,)]
 
 
@@ -157,6 +160,32 @@ def test_an_accepted_purchase_empties_the_cart_and_a_later_cart_fills_it(conn: d
     runs.send([item("purchases", "ada", "p", subject="purchase-2"), item("carts", "ada", "cart-2")])
     fold(conn, runs.ledger)
     assert rows(conn, cart) == [("cart-2", "accepted")]
+
+
+def test_a_purchase_leaves_the_verdict_of_a_cart_that_never_arrived(conn: duckdb.DuckDBPyConnection, runs: Runs) -> None:
+    runs.send([item("carts", "ada", "cart-1", state="suppressed", reason="no consent", is_sticky=True)])
+    fold(conn, runs.ledger)
+    runs.send([item("purchases", "ada", "p", subject="purchase-1"), item("purchases", "bob", "p", subject="purchase-2")])
+    fold(conn, runs.ledger)
+    assert rows(conn, "select subject, fingerprint, state from delivered.outcomes where object = 'carts'") == [
+        ("key-ada", "cart-1", "suppressed")
+    ]
+
+
+def test_a_registered_person_takes_over_the_guest_of_the_same_address(conn: duckdb.DuckDBPyConnection, runs: Runs) -> None:
+    guest = user("guest", "g1", a="1", b="2", c="3")
+    runs.send([replace(guest, email="ada@example.com", user_id=None), user("bob", "f0", a="9")])
+    fold(conn, runs.ledger)
+    runs.send([user("ada", "f1", a="8", b=None)])
+    fold(conn, runs.ledger)
+    kept = "select person_key, field, value from delivered.user_fields where fingerprint <> '' order by person_key, field"
+    assert rows(conn, kept) == [("key-ada", "a", "8"), ("key-ada", "c", "3"), ("key-bob", "a", "9")]
+    assert rows(conn, "select person_key from delivered.users order by 1") == [("key-ada",), ("key-bob",)]
+    over_all = hashlib.sha256(f"a={field_fingerprint('8')}\nc={field_fingerprint('3')}".encode()).hexdigest()
+    assert rows(conn, "select fields_fingerprint from delivered.users where person_key = 'key-ada'") == [(over_all,)]
+    before = contents(conn)
+    rebuild_delivered(conn, runs.ledger)
+    assert contents(conn) == before
 
 
 def test_a_held_row_displaces_neither_what_was_accepted_nor_the_guards_count(conn: duckdb.DuckDBPyConnection, runs: Runs) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -9,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from activation.ledger import reasons
+from activation.ledger import reasons, sending, staging
 from activation.ledger.database import migrate, open_writer
 from activation.ledger.items import ConsentRow, FieldChange, NewItem
 from activation.ledger.machine import OPEN_STATES, TRANSITIONS, Event, State, target
+from activation.ledger.reading import read_only
 from activation.ledger.sending import Claim, LedgerItem, Outcome
-from activation.ledger.store import Ledger, read_only
+from activation.ledger.store import Ledger
 from cartwire.errors import ConfigError, IllegalTransition, LeaseLost, LedgerError
 
 SECRET = b"s" * 32
@@ -323,6 +325,15 @@ def test_a_file_that_is_no_ledger_is_said_so(path: Path) -> None:
     path.write_bytes(b"not a database" * 100)
     with pytest.raises(LedgerError, match="CARTWIRE_LEDGER"):
         Ledger.open(path, SECRET)
+
+
+def test_no_statement_of_the_delivery_scans_the_items_of_earlier_runs(ledger: Ledger) -> None:
+    statements = (sending.CLAIM, sending.ADVANCE, staging.STAGED, staging.BLOCKED_BY_PERSON, staging.BLOCKED_BY_PURCHASE,
+                  staging.PERSONS_AWAITED)
+    for statement in statements:
+        names = dict.fromkeys(re.findall(r":([a-z_]+)", statement))
+        steps = [row[3] for row in ledger._db.execute(f"explain query plan {statement}", names)]
+        assert [step for step in steps if re.match("SCAN (items|earlier|purchase|person|staged)", step)] == []
 
 
 def test_durability_settings_are_on(ledger: Ledger) -> None:

@@ -143,7 +143,10 @@ def test_an_emptied_cart_of_a_guest() -> None:
 
 def test_a_withdrawal_is_the_person_and_an_email_change_goes_by_the_user_id() -> None:
     assert fragment("withdrawals", ADA) == b'{"userId":"c-1"}'
-    assert fragment("identities", ADA) == b'{"dataFields":{"email":"ada@example.com"},"userId":"c-1"}'
+    renamed = {**ADA, "consent": [{"field": "email_marketing", "value": "granted"}]}
+    assert fragment("identities", renamed) == (
+        b'{"dataFields":{"consent":{"email_marketing":"granted"},"email":"ada@example.com"},"userId":"c-1"}'
+    )
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,8 @@ keyed as (
     inner join people as profiles on attributed.profile_id = profiles.profile_id
 ),
 
--- Taking a tick away is no refusal, but it ends the grant that the same field gave.
+-- Taking a tick away is no refusal, but it ends the grant that the same field gave. Iterable also
+-- records the unsubscribes that we asked for: after a refusal its word says nothing new.
 ordered as (
     select
         *,
@@ -102,14 +103,25 @@ ordered as (
                 partition by profile_id, channel, purpose
                 order by stated_at, restriction, learned_at, statement_id
                 rows between unbounded preceding and 1 preceding
-            ) as word_before
+            ) as word_before,
+        last_value(case when restriction > 0 then status end ignore nulls)
+            over (
+                partition by profile_id, channel, purpose
+                order by stated_at, restriction, learned_at, statement_id
+                rows between unbounded preceding and 1 preceding
+            ) as status_before
     from keyed
 ),
 
 weighed as (
     select
         *,
-        restriction > 0
+        (
+            restriction > 0
+            and not coalesce(
+                field_path = 'iterable' and status_before in ('denied', 'withdrawn'), false
+            )
+        )
         or coalesce(word_before = said_in || 'granted', false) as is_decisive
     from ordered
 ),

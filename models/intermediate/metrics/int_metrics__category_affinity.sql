@@ -1,6 +1,6 @@
 -- Grain: profile_id, currency_code, category_key; the five with the largest share of what was spent
 -- on counted orders. A line in several categories counts in each. Shares have four digits, ties go
--- to the smaller key, so reruns agree.
+-- to the smaller key, so reruns agree. Amounts are compared as whole ten-thousandths, exactly.
 with orders as (
     select
         order_id,
@@ -14,8 +14,8 @@ lines as (
     select
         order_id,
         product_id,
-        line_total_minor
-    from {{ ref('stg_commercetools__order_lines') }}
+        line_total
+    from {{ ref('order_lines') }}
 ),
 
 bought as (
@@ -23,7 +23,7 @@ bought as (
         orders.profile_id,
         orders.currency_code,
         lines.product_id,
-        sum(lines.line_total_minor) as spent_minor
+        cast(sum(lines.line_total) * 10000 as bigint) as spent_parts
     from lines
     inner join orders on lines.order_id = orders.order_id
     group by orders.profile_id, orders.currency_code, lines.product_id
@@ -35,13 +35,13 @@ spent as (
         bought.currency_code,
         categories.category_key,
         categories.category_name,
-        sum(bought.spent_minor) as spent_minor
+        sum(bought.spent_parts) as spent_parts
     from bought
     inner join {{ ref('int_products__categories') }} as categories
         on bought.product_id = categories.product_id
     group by
         bought.profile_id, bought.currency_code, categories.category_key, categories.category_name
-    having sum(bought.spent_minor) > 0
+    having sum(bought.spent_parts) > 0
 ),
 
 shared as (
@@ -52,12 +52,12 @@ shared as (
         category_name,
         cast({{ amount(
             divide_rounded(
-                '10000 * spent_minor',
-                'sum(spent_minor) over (partition by profile_id, currency_code)'
+                '10000 * spent_parts',
+                'sum(spent_parts) over (partition by profile_id, currency_code)'
             ), '4'
         ) }} as decimal(5, 4)) as share,
         row_number() over (
-            partition by profile_id, currency_code order by spent_minor desc, category_key asc
+            partition by profile_id, currency_code order by spent_parts desc, category_key asc
         ) as affinity_rank
     from spent
 ),

@@ -6,6 +6,11 @@ category_lists as (
     select * from {{ ref('int_products__category_lists') }}
 ),
 
+content_changes as (
+    select * from {{ ref('stg_commercetools__content_changes') }}
+    where resource = 'product_projections'
+),
+
 defaults as (
     select * from {{ ref('markets') }}
     where is_default
@@ -24,9 +29,11 @@ final as (
         coalesce(category_lists.category_keys, []) as category_keys,
         coalesce(category_lists.category_breadcrumbs, []) as category_breadcrumbs,
         products.image_url,
-        products.last_modified_at as source_modified_at
+        coalesce(content_changes.content_changed_at, products.last_modified_at)
+            as source_modified_at
     from products
     left join category_lists on products.product_id = category_lists.product_id
+    left join content_changes on products.product_id = content_changes.id
     cross join defaults
 )
 

@@ -20,20 +20,20 @@ meanings as (
 ),
 
 versions as (
-    {%- for resource in resources %}
-    select
-        '{{ resource }}' as resource_type,
-        id as resource_id,
-        version,
-        document,
-        {{ json_open('document', opened_keys) }} as doc,
-        created_at,
-        last_modified_at,
-        loaded_at
-    from {{ source('raw', resource ~ '_history') }}
-    where '{{ resource }}' in (select fields.resource from {{ ref('consent_fields') }} as fields)
-    {% if not loop.last %}union all{% endif %}
-    {%- endfor %}
+    {% for resource in resources %}
+        select
+            '{{ resource }}' as resource_type,
+            id as resource_id,
+            version,
+            document,
+            {{ json_open('document', opened_keys) }} as doc,
+            created_at,
+            last_modified_at,
+            loaded_at
+        from {{ source('raw', resource ~ '_history') }}
+        where '{{ resource }}' in (select configured.resource from configured)
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 ),
 
 said as (

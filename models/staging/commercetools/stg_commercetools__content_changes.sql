@@ -1,10 +1,10 @@
 {{ config(materialized='table') }}
 -- Grain: resource, id, only where more than one version was read. When the content last changed: a
 -- version may rise without any change, and such versions count as one.
-{%- set resources = ['customers', 'orders', 'carts'] %}
+{%- set resources = ['customers', 'orders', 'carts', 'product_projections'] %}
 {%- set version_keys = ['version', 'lastModifiedAt', 'lastModifiedBy', 'versionModifiedAt'] %}
 with versions as (
-    {%- for resource in resources %}
+    {% for resource in resources %}
         select
             '{{ resource }}' as resource,
             id,
@@ -19,8 +19,8 @@ with versions as (
                 group by several.id
                 having count(*) > 1
             )
-                {% if not loop.last %}union all{% endif %}
-    {%- endfor %}
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 ),
 
 sequenced as (

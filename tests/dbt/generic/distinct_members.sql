@@ -1,4 +1,5 @@
-{# A list of structs names no member twice: two mapped attributes may not claim one Iterable field. #}
+{# A list of structs names no member twice: two mapped attributes may not claim one Iterable field.
+   #}
 {% test distinct_members(model, list_column, member) %}
 {%- set names = list_map(list_column, 'entry', 'entry.' ~ member) %}
 select *

@@ -44,6 +44,7 @@ renamed as (
             when doc.cartState is null then 'cartState is missing'
             {{ money_reasons('doc.totalPrice', 'totalPrice') }}
             {{ line_item_reasons('doc.lineItems') }}
+            when created_at is null then 'createdAt is missing or not a time'
         end as rejection_reason
     from opened
 )

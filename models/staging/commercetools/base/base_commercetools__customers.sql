@@ -72,6 +72,7 @@ renamed as (
         case
             when doc is null then 'the document is not a JSON object'
             when {{ fold_email('doc.email') }} is null then 'email is missing'
+            when created_at is null then 'createdAt is missing or not a time'
         end as rejection_reason
     from phoned
 )

@@ -93,6 +93,7 @@ renamed as (
             {{ line_item_reasons('doc.lineItems') }}
             when doc.completedAt is not null and {{ try_ts_from_iso('doc.completedAt') }} is null
                 then 'completedAt is not a time'
+            when created_at is null then 'createdAt is missing or not a time'
         end as rejection_reason
     from opened
 )

@@ -26,7 +26,7 @@ renamed as (
         id as product_id,
         version,
         doc.key as product_key,
-        doc.masterVariant.sku as sku,
+        doc.masterVariant.sku,
         doc.name as product_names,
         doc.slug as product_slugs,
         {{ list_first('doc.masterVariant.images') }}.url as image_url,

@@ -1,0 +1,1 @@
+"""Measurements: what README states, measured again. Timings live here and never in a test."""

@@ -1,0 +1,129 @@
+"""`python -m bench [--full] [--write]`: time and peak memory of each stage of a first, a changed and an unchanged sync."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from cartwire.cli.processes import sandbox
+from cartwire.settings import REPOSITORY, Settings
+from flows.context import Run
+from flows.run import sync
+from flows.steps import STEPS
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> int:
+    """Run the three syncs, print a table, and with --write keep it in bench/results/."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--full", action="store_true", help="the whole year instead of 13 weeks")
+    parser.add_argument("--write", action="store_true", help="keep the figures in bench/results/")
+    arguments = parser.parse_args()
+    weeks = 52 if arguments.full else 13
+    measured = _measure(weeks)
+    name = f"stages-{weeks}w"
+    text = _table(measured)
+    print(text)
+    if arguments.write:
+        RESULTS.mkdir(exist_ok=True)
+        facts = {"command": f"python -m bench{' --full' if arguments.full else ''}", **_machine(), "syncs": measured}
+        (RESULTS / f"{name}.json").write_text(json.dumps(facts, indent=2) + "\n")
+    return 0
+
+
+def _measure(weeks: int) -> dict[str, dict[str, dict[str, float]]]:
+    documents = REPOSITORY / "var" / "documents" / f"{weeks}w-801.sqlite"
+    documents.parent.mkdir(parents=True, exist_ok=True)
+    options = ["--documents", str(documents), "--weeks", str(weeks), "--households", "801", "--visibility-seconds", "1"]
+    with tempfile.TemporaryDirectory() as folder, sandbox(options, Path(folder) / "sandbox.log") as servers:
+        settings = _settings(servers, Path(folder))
+        measured = {"first": _one(settings)}
+        httpx.post(f"{servers['commercetools_url']}/_sandbox/shop-day", json={}, timeout=60).raise_for_status()
+        measured["after a shop day"] = _one(settings)
+        measured["unchanged"] = _one(settings)
+        return measured
+
+
+def _one(settings: Settings) -> dict[str, dict[str, float]]:
+    stages: dict[str, dict[str, float]] = {}
+
+    def walk(run: Run) -> None:
+        for step in STEPS:
+            _reset_peak()
+            started = time.monotonic()
+            step.do(run)
+            stages[step.name] = {"seconds": round(time.monotonic() - started, 2), "peak_mib": _peak_mib()}
+
+    sync(settings, trigger="bench", walk=walk)
+    return stages
+
+
+def _settings(servers: dict[str, Any], folder: Path) -> Settings:
+    values = {
+        "CTP_PROJECT_KEY": servers["project_key"],
+        "CTP_CLIENT_ID": servers["client_id"],
+        "CTP_CLIENT_SECRET": servers["client_secret"],
+        "CTP_SCOPES": servers["scopes"],
+        "CTP_API_URL": servers["commercetools_url"],
+        "CTP_AUTH_URL": servers["auth_url"],
+        "ITERABLE_API_KEY": servers["iterable_api_key"],
+        "ITERABLE_API_URL": servers["iterable_url"],
+        "CARTWIRE_SECRET": "bench-secret-bench-secret-bench-secret",
+        "CARTWIRE_WAREHOUSE": folder / "warehouse.duckdb",
+        "CARTWIRE_LEDGER": folder / "ledger.sqlite",
+        "CARTWIRE_ANALYST_DB": folder / "analyst.duckdb",
+        "CARTWIRE_STATE_DIR": folder,
+        "CARTWIRE_VISIBILITY_SECONDS": 1,
+    }
+    return Settings(**values)
+
+
+def _reset_peak() -> None:
+    """Linux: writing 5 sets the process's high-water mark back to what it uses now."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_mib() -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024)
+
+
+def _machine() -> dict[str, str]:
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=REPOSITORY
+    ).stdout.strip()
+    return {
+        "commit": commit,
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
+    }
+
+
+def _table(measured: dict[str, dict[str, dict[str, float]]]) -> str:
+    names = list(measured)
+    lines = ["| stage | " + " | ".join(f"{name}: s | MiB" for name in names) + " |", "| --- |" + " ---: | ---: |" * len(names)]
+    for step in STEPS:
+        cells = [f"{measured[name][step.name]['seconds']:.1f} | {measured[name][step.name]['peak_mib']:.0f}" for name in names]
+        lines.append(f"| {step.name} | " + " | ".join(cells) + " |")
+    totals = [
+        f"{sum(stage['seconds'] for stage in stages.values()):.1f} | {max(stage['peak_mib'] for stage in stages.values()):.0f}"
+        for stages in measured.values()
+    ]
+    lines.append("| all | " + " | ".join(totals) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

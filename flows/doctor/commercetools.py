@@ -1,0 +1,97 @@
+"""The commercetools side: credentials, scopes, region, clock, Messages. Scopes: docs/reference/sandbox.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from cartwire import clock
+from cartwire.errors import CartwireError
+from cartwire.settings import Settings
+from clients.commercetools import CommercetoolsClient
+from clients.retry import RetryPolicy
+from flows.doctor.checks import Check, Verdict, failed, guarded
+from ingestion.resources import RESOURCES
+
+CLOCK_SKEW_MAX_S = 30
+_PROJECT_SETTINGS = "view_project_settings"
+_WIDER = {
+    "view_categories": {"view_products"},
+    "view_channels": {"view_products"},
+    "view_customer_groups": {"view_customers"},
+    "view_messages": {"view_orders"},
+    "view_products": {"view_published_products"},
+}
+
+
+def check_commercetools(settings: Settings) -> Iterator[Check]:
+    """Checks that need the API; each needs the one before."""
+    with CommercetoolsClient.from_settings(settings, retry=RetryPolicy(attempts=2)) as client:
+        try:
+            facts = client.introspect()
+        except CartwireError as error:
+            yield failed("commercetools access", error)
+            return
+        yield Check("commercetools access", Verdict.ok, f"project {client.project_key}, {len(facts.scopes)} scopes")
+        granted = granted_scopes(facts.scopes, settings.ctp_project_key)
+        yield _scopes(settings.ctp_project_key, granted)
+        readable = [f"/{resource.path}" for resource in RESOURCES if may_read(resource.scope, granted)]
+        if not readable:
+            return
+        try:
+            answer = client.get(readable[-1], [("limit", "1")])
+        except CartwireError as error:
+            yield failed("commercetools region", error)
+            return
+        yield Check("commercetools region", Verdict.ok, settings.ctp_api_url)
+        yield _clock(answer.server_time)
+        if may_read(_PROJECT_SETTINGS, granted):
+            yield guarded("commercetools messages", lambda: _messages(client))
+
+
+def granted_scopes(scopes: frozenset[str], project_key: str) -> set[str]:
+    """Names of the scopes that hold for the whole project; one with a store key opens only that store's own addresses."""
+    parts = [scope.split(":") for scope in scopes]
+    names = {part[0] for part in parts if part[1:] == [project_key]}
+    return names | {name.replace("manage_", "view_", 1) for name in names}
+
+
+def may_read(scope: str, granted: set[str]) -> bool:
+    """Broader scopes open more; `manage_project` opens everything."""
+    return "manage_project" in granted or bool(granted & {scope, *_WIDER.get(scope, ())})
+
+
+def _scopes(project_key: str, granted: set[str]) -> Check:
+    required = {resource.scope for resource in RESOURCES if not resource.is_optional} | {_PROJECT_SETTINGS}
+    optional = {resource.scope for resource in RESOURCES} - required
+    missing = sorted(scope for scope in required | optional if not may_read(scope, granted))
+    if not missing:
+        return Check("commercetools scopes", Verdict.ok, "everything that is loaded can be read")
+    return Check(
+        "commercetools scopes",
+        Verdict.fail if required & set(missing) else Verdict.warn,
+        "missing: " + " ".join(f"{scope}:{project_key}" for scope in missing),
+        "make an API client with these and update CTP_CLIENT_ID, CTP_CLIENT_SECRET and CTP_SCOPES",
+    )
+
+
+def _clock(server_time: datetime) -> Check:
+    skew = abs((clock.now() - server_time.astimezone(UTC)).total_seconds())
+    is_close = skew <= CLOCK_SKEW_MAX_S
+    return Check(
+        "commercetools clock",
+        Verdict.ok if is_close else Verdict.warn,
+        f"{skew:.0f} s apart",
+        "" if is_close else "set this machine's clock by NTP: the age of facts is reckoned with it",
+    )
+
+
+def _messages(client: CommercetoolsClient) -> Check:
+    if client.project().get("messages", {}).get("enabled"):
+        return Check("commercetools messages", Verdict.ok, "on: cancellations are dated by them")
+    return Check(
+        "commercetools messages",
+        Verdict.warn,
+        "off: changes of state are dated by the version that first shows them",
+        "optional: switch on the Messages query feature before the first sync; the choice is recorded then",
+    )

@@ -1,0 +1,190 @@
+"""After the last restart: everything the models want Iterable to know is there, once; nothing is open, nothing fired twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from activation.ledger.reading import read_only
+from cartwire.errors import LedgerError
+from tests.kill.installation import Installation
+from tests.kill.shopping import Wanted
+
+FACTS = {
+    "purchases": ("iterable_purchases", "purchase_id", "order_id"),
+    "cancelled": ("order_cancelled", "event_id", "order_id"),
+    "refunded": ("order_refunded", "event_id", "refund_id"),
+    "consent": ("consent_changed", "event_id", "profile_id"),
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`compared`: how many things were looked up, per kind. `faults`: sentences about what was lost, doubled or left open."""
+
+    compared: Counter[str]
+    faults: list[str]
+
+
+def compare(installation: Installation, wanted: Wanted) -> Comparison:
+    """Read warehouse, ledger and the sandbox's whole state, and look everything up."""
+    state = installation.sandbox.admin("iterable", "GET", "state")
+    duplicates = installation.sandbox.admin("iterable", "GET", "triggers?list=0")["duplicates"]
+    found = _Finding(state)
+    with duckdb.connect(str(installation.warehouse), read_only=True) as conn:
+        found.people(conn)
+        found.carts(conn)
+        found.facts(conn)
+        found.withdrawals(conn)
+        found.script(conn, wanted)
+    found.faults += [f"fired twice: {one['kind']} {one['name']} {one['id']} {one['person']}" for one in duplicates]
+    found.faults += _ledger_faults(installation)
+    return Comparison(found.compared, found.faults)
+
+
+class _Finding:
+    def __init__(self, state: dict[str, Any]) -> None:
+        self.compared: Counter[str] = Counter()
+        self.faults: list[str] = []
+        self._by_email = {one["email"]: one for one in state["users"] if one["email"]}
+        self._by_user_id = {one["userId"]: one for one in state["users"] if one["userId"]}
+        self._versions = Counter({one["id"]: one["versions"] for one in (*state["events"], *state["purchases"]) if one["id"]})
+
+    def people(self, conn: duckdb.DuckDBPyConnection) -> None:
+        """Every field the models want, with its value, and none they do not want any more."""
+        rows = conn.execute(
+            "select users.email, users.user_id, users.fields from activation.iterable_users as users"
+            " inner join changes.recipients as recipients on users.profile_id = recipients.profile_id"
+            " where recipients.hold_reason is null"
+        ).fetchall()
+        ours = {entry["field"] for _, _, fields in rows for entry in fields}
+        for email, user_id, fields in rows:
+            self.compared["users"] += 1
+            user = self._user(email, user_id)
+            if user is None:
+                self.faults.append(f"lost: a user ({'registered' if user_id else 'guest'})")
+                continue
+            if user["email"] != email:
+                self.faults.append("lost: a change of address")
+            wanted = {entry["field"]: _value(entry["type"], entry["value"]) for entry in fields}
+            shown = _flat(user["dataFields"])
+            wrong = sorted(name for name in ours if _plain(wanted.get(name)) != _plain(shown.get(name)))
+            if wrong:
+                self.faults.append(f"lost: profile fields {', '.join(wrong)}")
+
+    def carts(self, conn: duckdb.DuckDBPyConnection) -> None:
+        """The cart of each person who may be messaged; an empty one where it was emptied."""
+        rows = conn.execute(
+            "select users.email, users.user_id, carts.items from activation.iterable_users as users"
+            " inner join changes.recipients as recipients on users.profile_id = recipients.profile_id"
+            " left join activation.iterable_carts as carts on users.profile_id = carts.profile_id"
+            " left join delivered.outcomes as outcomes on outcomes.object = 'carts' and outcomes.subject = users.person_key"
+            " where recipients.hold_reason is null and users.has_messageable_channel"
+            " and (carts.profile_id is not null or outcomes.state = 'accepted')"
+        ).fetchall()
+        for email, user_id, items in rows:
+            self.compared["carts"] += 1
+            shown = (self._user(email, user_id) or {}).get("cart", [])
+            if _lines(items or []) != _lines(shown):
+                self.faults.append("lost: a cart")
+
+    def facts(self, conn: duckdb.DuckDBPyConnection) -> None:
+        """Each fact that is not history and may be sent arrived, and no fact arrived more than once."""
+        for name, (model, fact_id, _) in FACTS.items():
+            rows = conn.execute(
+                f"select facts.{fact_id}, outcomes.state from activation.{model} as facts"
+                f" left join delivered.held_history as history on history.subject = facts.{fact_id}"
+                f" left join delivered.outcomes as outcomes on outcomes.subject = facts.{fact_id}"
+                " inner join changes.recipients as recipients on facts.profile_id = recipients.profile_id"
+                " where history.subject is null and recipients.hold_reason is null"
+            ).fetchall()
+            for subject, settled in rows:
+                self.compared[name] += 1
+                if not self._versions[subject] and settled != "suppressed":
+                    self.faults.append(f"lost: {name} {subject}, settled as {settled}")
+        self.faults += [f"updated: {subject} came {count} times" for subject, count in self._versions.items() if count > 1]
+
+    def withdrawals(self, conn: duckdb.DuckDBPyConnection) -> None:
+        """Whoever opted out of a channel and is at Iterable is unsubscribed there."""
+        rows = conn.execute(
+            "select customer_id, email, iterable_channel_id from activation.iterable_withdrawals where is_opted_out"
+        ).fetchall()
+        for customer_id, email, channel in rows:
+            user = self._by_user_id.get(customer_id) if customer_id else self._by_email.get(email)
+            if user is not None:
+                self.compared["withdrawals"] += 1
+                if channel not in user["unsubscribedChannelIds"]:
+                    self.faults.append("lost: a withdrawal")
+
+    def script(self, conn: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
+        """What people did in the shop, without asking the models whether it matters."""
+        for name, ids in (("purchases", wanted.orders), ("cancelled", wanted.cancelled), ("refunded", wanted.refunds)):
+            model, fact_id, resource_id = FACTS[name]
+            known = dict(conn.execute(f"select {resource_id}, {fact_id} from activation.{model}").fetchall())
+            arrived = {key[-36:] for key, value in known.items() if self._versions[value]}
+            for one in ids:
+                self._expect(name, one in arrived)
+        for customer_id, first_name in wanted.first_names.items():
+            self._expect("first name", self._by_user_id[customer_id]["dataFields"].get("firstName") == first_name)
+        for customer_id, address in wanted.addresses.items():
+            self._expect("address", self._by_user_id[customer_id]["email"] == address)
+        for customer_id, is_out in wanted.opted_out.items():
+            if is_out:
+                self._expect("withdrawal", bool(self._by_user_id[customer_id]["unsubscribedChannelIds"]))
+
+    def _expect(self, name: str, holds: bool) -> None:
+        self.compared[f"scripted {name}"] += 1
+        if not holds:
+            self.faults.append(f"lost: a scripted {name}")
+
+    def _user(self, email: str, user_id: str | None) -> dict[str, Any] | None:
+        return self._by_user_id.get(user_id) if user_id else self._by_email.get(email)
+
+
+def _ledger_faults(installation: Installation) -> list[str]:
+    """Conservation of every run, dead ones included, and nothing left open."""
+    faults = []
+    with read_only(installation.ledger) as ledger:
+        found = ledger.status(10_000)
+        faults += [f"open: {rows} rows {state}" for state, rows in found.open_rows.items()]
+        for run in found.runs:
+            try:
+                ledger.prove_conservation(run.run_id)
+            except LedgerError as error:
+                faults.append(f"conservation of {run.state} run: {error}")
+    return faults
+
+
+def _value(kind: str, text: str) -> Any:
+    match kind:
+        case "long":
+            return int(text)
+        case "double":
+            return float(text)
+        case "boolean":
+            return text == "true"
+        case "string[]":
+            return text.split(chr(31)) if text else []
+        case "date":
+            return text[:19].replace("T", " ")
+        case _:
+            return text
+
+
+def _flat(fields: dict[str, Any]) -> dict[str, Any]:
+    consent = {f"consent.{name}": value for name, value in (fields.get("consent") or {}).items()}
+    return fields | consent
+
+
+def _plain(value: Any) -> Any:
+    """Dates to the second, as Iterable shows them."""
+    if isinstance(value, str) and len(value) == 26 and value.endswith(" +00:00"):
+        return value[:19]
+    return value
+
+
+def _lines(items: list[dict[str, Any]]) -> list[tuple[str, float, float]]:
+    return sorted((item["id"], float(item["quantity"]), float(item["price"])) for item in items)
