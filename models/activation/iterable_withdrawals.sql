@@ -27,7 +27,10 @@ newest as (
         status,
         stated_at
     from statements
-    where customer_id is not null or email is not null
+    where
+        (customer_id is not null or email is not null)
+        -- taking a tick away says nothing, so it must not hide a refusal that is not delivered yet
+        and status <> 'unknown'
     -- of two words of one instant the refusal counts
     qualify row_number() over (
         partition by {{ person_subject('customer_id', 'email') }}, channel, purpose
