@@ -89,6 +89,8 @@ def load_settings(dotenv: Path | None = None) -> Settings:
     except ValidationError as error:
         lines = [_explain(str(problem["loc"][0]), problem["type"], problem["msg"]) for problem in error.errors()]
         raise ConfigError("settings are incomplete (environment or .env):\n" + "\n".join(lines)) from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{dotenv or env_file()} is not UTF-8 text; write it again, .env.example shows its form") from None
 
 
 def _explain(variable: str, kind: str, message: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import duckdb
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from cartwire.errors import ConfigError
 from cartwire.person import key_blocks
@@ -30,7 +30,7 @@ def open_warehouse(path: Path, *, wait_s: float = 300.0) -> duckdb.DuckDBPyConne
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         for attempt in Retrying(
-            retry=retry_if_exception_type(duckdb.IOException),
+            retry=retry_if_exception(_is_lock),
             stop=stop_after_delay(wait_s),
             wait=wait_random_exponential(multiplier=0.1, max=2.0),
             reraise=True,
@@ -38,7 +38,7 @@ def open_warehouse(path: Path, *, wait_s: float = 300.0) -> duckdb.DuckDBPyConne
             with attempt:
                 connection = duckdb.connect(str(path))
     except duckdb.Error as error:
-        if "lock" in str(error).lower():
+        if _is_lock(error):
             raise ConfigError(
                 f"the warehouse {path} (CARTWIRE_WAREHOUSE) stayed locked by another process for {wait_s:.0f} s. "
                 "Close the program that has it open; for queries use CARTWIRE_ANALYST_DB instead."
@@ -49,6 +49,11 @@ def open_warehouse(path: Path, *, wait_s: float = 300.0) -> duckdb.DuckDBPyConne
         ) from error
     connection.execute("set timezone = 'UTC'")
     return connection
+
+
+def _is_lock(error: BaseException) -> bool:
+    """Only a lock passes by itself; a file that is none of DuckDB's stays that."""
+    return isinstance(error, duckdb.IOException) and "could not set lock" in str(error).lower()
 
 
 def demand_project(connection: duckdb.DuckDBPyConnection, path: Path, project_key: str) -> None:

@@ -103,7 +103,7 @@ def _kinds(
     found = []
     for name, kind in sorted(set(pairs)):
         positions = [index for index, pair in enumerate(pairs) if pair == (name, kind)]
-        staged = table.take([index for index in positions if verdicts[index].state == "staged"])
+        staged = table.take(pa.array([index for index in positions if verdicts[index].state == "staged"], pa.int64()))
         states = Counter(str(verdicts[index].state) for index in positions)
         reasons = Counter(verdicts[index].reason for index in positions if verdicts[index].reason)
         keys = staged.column("person_key").to_pylist()

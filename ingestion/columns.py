@@ -51,6 +51,7 @@ MALFORMED: Columns = {
     "loaded_at": Kind.moment,
 }
 USERS: Columns = {
+    "user_key": Kind.text,
     "email": Kind.text,
     "user_id": Kind.text,
     "document": Kind.json,
@@ -86,7 +87,7 @@ class Table:
     """A table dlt writes: its columns, and how a new row meets the ones that are there.
 
     Args:
-        keys: what identifies a row; () replaces the whole table.
+        keys: what identifies a row; () replaces the whole table, as `is_replaced` does.
         version: integer column; among rows of one key the highest wins, and a row that brings nothing new changes nothing.
         is_insert_only: a key that is known keeps its first row.
     """
@@ -97,6 +98,7 @@ class Table:
     keys: Sequence[str] = ()
     version: str | None = None
     is_insert_only: bool = False
+    is_replaced: bool = False
 
     def hints(self) -> dict[str, dict[str, object]]:
         """Column hints for dlt."""
@@ -106,7 +108,7 @@ class Table:
 
     def disposition(self) -> dict[str, object]:
         """Write disposition for dlt."""
-        if not self.keys:
+        if self.is_replaced or not self.keys:
             return {"disposition": "replace"}
         if self.is_insert_only:
             return {"disposition": "merge", "strategy": "insert-only"}

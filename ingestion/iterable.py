@@ -11,6 +11,7 @@ import hashlib
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -36,7 +37,10 @@ AHEAD = timedelta(hours=1)
 """How far beyond our clock an export reaches, so that a slow clock hides nothing."""
 CHUNK_ROWS = 5_000
 
-USERS_TABLE = Table(schema=SCHEMA, name="users", columns=USERS)
+USERS_TABLE = Table(schema=SCHEMA, name="users", columns=USERS, keys=("user_key",), is_insert_only=True)
+"""A row stays as it was at first sight: a second export would show our own writes as if they had been there before us."""
+USERS_REPLACED = replace(USERS_TABLE, is_replaced=True)
+"""For another project than the one before: its users are other people."""
 UNSUBSCRIBES_TABLE = Table(schema=SCHEMA, name="unsubscribes", columns=UNSUBSCRIBES, keys=("event_key",), is_insert_only=True)
 CHANNELS_TABLE = Table(schema=SCHEMA, name="channels", columns=CHANNELS)
 MESSAGE_TYPES_TABLE = Table(schema=SCHEMA, name="message_types", columns=MESSAGE_TYPES)
@@ -128,7 +132,8 @@ class _Load:
         users = self._client.export("user", BEGINNING, self._now + AHEAD)
         self._report.requests += 1
         self._report.full_scans.append("users")
-        yield from self._tables(USERS_TABLE, map(_user, users))
+        is_first_project = state.get("users_of_project") is None
+        yield from self._tables(USERS_TABLE if is_first_project else USERS_REPLACED, map(_user, users))
         state["users_of_project"] = self._project
 
     def _tables(self, table: Table, rows: Iterable[_Row]) -> Iterator[Any]:
@@ -152,7 +157,9 @@ def _columns(table: Table, rows: list[_Row], read_at: datetime) -> dict[str, Seq
 
 
 def _user(document: dict[str, Any]) -> _Row:
-    return _text(document.get("email")), _text(document.get("userId")), orjson.dumps(document).decode()
+    email, user_id = _text(document.get("email")), _text(document.get("userId"))
+    user_key = hashlib.sha256(orjson.dumps([email, user_id])).hexdigest()[:32]
+    return user_key, email, user_id, orjson.dumps(document).decode()
 
 
 def _unsubscribe(event: dict[str, Any]) -> _Row:

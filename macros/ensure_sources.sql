@@ -18,7 +18,7 @@ create table if not exists raw.malformed_documents (
     _dlt_load_id varchar, _dlt_id varchar
 );
 create table if not exists raw_iterable.users (
-    email varchar, user_id varchar, document json, read_at timestamptz,
+    user_key varchar, email varchar, user_id varchar, document json, read_at timestamptz,
     _dlt_load_id varchar, _dlt_id varchar
 );
 create table if not exists raw_iterable.unsubscribes (

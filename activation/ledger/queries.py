@@ -127,12 +127,14 @@ class Queries(LedgerFile):
     def held_for_attention(self, run_id: str) -> list[tuple[str, str, str, int]]:
         """(object, kind, reason, rows) held by a guard, a failed test, a refused batch or an unknown outcome.
 
-        What a model itself holds (an identifier another profile owns, a deletion, a merge) and history wait by rule.
+        What a model itself holds (an identifier another profile owns, a deletion, a merge) and history wait by rule; a row
+        held for the sake of another one (its person, its purchase) is explained by that one's own verdict.
         """
         rows = self._db.execute(
             "select object, kind, reason, count(*) as found from items where run_id = ? and state = 'held'"
-            " and not (planned_state = 'held' and is_sticky) and reason <> ? group by 1, 2, 3 order by 4 desc, 1, 2, 3",
-            (run_id, reasons.HISTORY_OVER_AGE),
+            " and not (planned_state = 'held' and is_sticky) and reason not in (?, ?, ?)"
+            " group by 1, 2, 3 order by 4 desc, 1, 2, 3",
+            (run_id, reasons.HISTORY_OVER_AGE, reasons.PERSON_NOT_ACCEPTED, reasons.PURCHASE_NOT_ACCEPTED),
         )
         return [(name, kind, reason, found) for name, kind, reason, found in rows]
 

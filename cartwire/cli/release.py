@@ -12,6 +12,7 @@ from cartwire.masking import mask_email
 from cartwire.settings import load_settings
 
 EXAMPLES_MAX = 5
+RUNS_MAX = ROWS_MAX = 100
 
 
 @click.command("release")
@@ -49,19 +50,20 @@ def command(object_name: str, yes: bool, as_json: bool) -> int:
 
 
 def _held(path: Path, object_name: str) -> tuple[int, str, list[str]]:
-    """Rows the guard held in the newest run, its reason, and a few masked addresses."""
+    """Rows the guard held in the newest finished run, its reason, and a few masked addresses."""
     from activation.ledger.reading import read_only
     from activation.ledger.reasons import HELD_BY_GUARD
 
     if not path.exists():
         return 0, "", []
     with read_only(path) as ledger:
-        newest = ledger.status(1).runs
-        held = [row for row in ledger.held_for_attention(newest[0].run_id) if row[0] == object_name] if newest else []
+        newest = [run.run_id for run in ledger.status(RUNS_MAX).runs if run.state == "done"][:1]
+        held = [row for row in ledger.held_for_attention(newest[0]) if row[0] == object_name] if newest else []
         guarded = [row for row in held if row[2].startswith(HELD_BY_GUARD)]
         if not guarded:
             return 0, "", []
         found = ledger.rejections(
-            run_id=newest[0].run_id, object_name=object_name, states=("held",), with_addresses=True, rows_max=EXAMPLES_MAX
+            run_id=newest[0], object_name=object_name, states=("held",), with_addresses=True, rows_max=ROWS_MAX
         )
-    return sum(row[3] for row in guarded), guarded[0][2], [mask_email(row["email"]) for row in found if row["email"]]
+    emails = [row["email"] for row in found if row["email"] and row["reason"].startswith(HELD_BY_GUARD)]
+    return sum(row[3] for row in guarded), guarded[0][2], [mask_email(email) for email in emails[:EXAMPLES_MAX]]

@@ -15,7 +15,7 @@ from docs.generate import FOLDER, pages
 from flows.doctor import CHECKS
 
 PAGES = sorted(
-    [path for path in (REPOSITORY / "docs").rglob("*.md")]
+    list((REPOSITORY / "docs").rglob("*.md"))
     + [path for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "config/README.md") if (path := REPOSITORY / name).exists()]
 )
 FENCE = re.compile(r"^ *```[a-z]*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)

@@ -7,11 +7,13 @@ that a later reset of the sandbox or a later chapter would take away is copied i
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +28,42 @@ from tests.conftest import Sandbox
 Row = dict[str, Any]
 
 
+_CUSTOMERS = """
+select id, document ->> '$.externalId' as household, lower(document ->> '$.email') as email
+from raw.customers
+"""
+_METRICS = """
+select profiles.profile_type, profiles.customer_id, profiles.email, metrics.*
+from marts.customer_metrics as metrics
+inner join marts.profiles as profiles using (profile_id)
+"""
+_FACT_IDS = """
+select purchase_id from activation.iterable_purchases
+union all
+select event_id from activation.order_cancelled
+union all
+select event_id from activation.order_refunded
+"""
+
+
 @dataclass(frozen=True)
 class Sent:
-    """One row of a write request as Iterable received it. `position` is the request's place in its chapter."""
+    """One row of a write request as Iterable received it.
+
+    `position` is the request's place in its chapter, `call` its path without "/api/" and without an id at its end.
+    """
 
     position: int
-    endpoint: str
+    call: str
     query: str
-    at: str
+    at: datetime
     row: Row
+
+    @property
+    def person(self) -> str:
+        """The one identifier that says who: the user id where there is one."""
+        user = self.row.get("user", self.row)
+        return str(user.get("userId") or user["email"])
 
 
 @dataclass
@@ -51,23 +80,37 @@ class Chapter:
     def sent(self) -> Iterator[Sent]:
         """Every row of every write request, in the order in which the requests arrived."""
         for position, entry in enumerate(self.journal):
-            body = json.loads(entry["body"])
-            rows = body if isinstance(body, list) else body.get("users") or body.get("events") or [body]
-            if "channel" in entry["path"]:
-                rows = [{"userId": one} for one in body.get("usersByUserId", [])] + [{"email": one} for one in body.get("users", [])]
-            for row in rows:
-                yield Sent(position, entry["endpoint"], entry["query"], entry["at"], row)
+            call = re.sub(r"/\d+$", "", entry["path"]).removeprefix("/api/")
+            at = datetime.fromisoformat(entry["at"])
+            for row in _rows_of(call, json.loads(entry["body"])):
+                yield Sent(position, call, entry["query"], at, row)
 
 
 @dataclass
 class Story:
-    """All chapters by name; what the shop day's script did, by scenario; what was true at the end."""
+    """All chapters by name, and what else tests ask about.
+
+    Attributes:
+        shop: what the builder noted in the document file: anchor, weeks, households.
+        day: by scenario, what the shop day's script says it did.
+        documents: orders and carts of the shop day by id, as the shop has them afterwards.
+        customers: id, externalId (as `household`) and address in lower case of every customer, after the shop day.
+        metrics: the metrics of every person with their profile's identifiers, after the shop day.
+        rejected_documents: what was set aside, after the shop day.
+        rebuilt_fact_ids: ids of purchases, cancellations and refunds in the warehouse that was rebuilt from nothing.
+        duplicates: journey triggers that brought nothing new, in all chapters; contract_notes: counts by kind.
+    """
 
     settings: Settings
     sandbox: Sandbox
+    shop: dict[str, str] = field(default_factory=dict)
     day: dict[str, Row] = field(default_factory=dict)
     chapters: dict[str, Chapter] = field(default_factory=dict)
+    documents: dict[str, Row] = field(default_factory=dict)
+    customers: list[Row] = field(default_factory=list)
+    metrics: list[Row] = field(default_factory=list)
     rejected_documents: list[Row] = field(default_factory=list)
+    rebuilt_fact_ids: set[str] = field(default_factory=set)
     duplicates: list[Row] = field(default_factory=list)
     contract_notes: dict[str, int] = field(default_factory=dict)
 
@@ -105,6 +148,7 @@ def tell_story(sandbox: Sandbox, folder: Path) -> Story:
     told.tell("after a full refresh")
     _lose_warehouse(told.settings)
     told.tell("warehouse rebuilt from the ledger")
+    told.rebuilt_fact_ids = {row["purchase_id"] for row in _warehouse(told.settings, _FACT_IDS)}
     told.duplicates = sandbox.admin("iterable", "GET", "triggers?list=0")["duplicates"]
     told.contract_notes = sandbox.admin("iterable", "GET", "contract-notes")["counts"]
     return told
@@ -112,12 +156,28 @@ def tell_story(sandbox: Sandbox, folder: Path) -> Story:
 
 def tell_shop_day(told: Story) -> None:
     """The shop day happens and is sent."""
-    reports = told.sandbox.admin("commercetools", "POST", "shop-day", {})["scenarios"]
+    shop = told.sandbox
+    told.shop = shop.admin("commercetools", "GET", "health")["meta"]
+    reports = shop.admin("commercetools", "POST", "shop-day", {})["scenarios"]
     told.day = {report["scenario"]: report for report in reports}
+    for report in reports:
+        for resource, key in (("orders", "order_id"), ("carts", "cart_id")):
+            if key in report:
+                told.documents[report[key]] = shop.admin("commercetools", "GET", f"documents/{resource}/{report[key]}")
     told.tell("shop day")
-    with duckdb.connect(str(told.settings.warehouse), read_only=True) as connection:
-        rejected = connection.execute("select resource, id, reason from staging.rejected_documents order by all")
-        told.rejected_documents = _dictionaries(rejected)
+    told.customers = _warehouse(told.settings, _CUSTOMERS)
+    told.metrics = _warehouse(told.settings, _METRICS)
+    told.rejected_documents = _warehouse(
+        told.settings, "select resource, id, reason from staging.rejected_documents order by all"
+    )
+
+
+def _rows_of(call: str, body: Any) -> list[Row]:
+    """The rows of a request's body, whatever its endpoint wraps them in."""
+    if call == "subscriptions/messageChannel":
+        return [{"userId": one} for one in body.get("usersByUserId", ())] + [{"email": one} for one in body.get("users", ())]
+    rows: list[Row] = body.get("users") or body.get("events") or [body]
+    return rows
 
 
 def _items(settings: Settings, run_id: str) -> list[Row]:
@@ -125,6 +185,11 @@ def _items(settings: Settings, run_id: str) -> list[Row]:
     query = "select * from items left join item_values using (item_id) where run_id = ? order by item_id"
     with closing(sqlite3.connect(f"file:{settings.ledger}?mode=ro", uri=True)) as ledger:
         return _dictionaries(ledger.execute(query, (run_id,)))
+
+
+def _warehouse(settings: Settings, query: str) -> list[Row]:
+    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        return _dictionaries(connection.execute(query))
 
 
 def _dictionaries(cursor: Any) -> list[Row]:

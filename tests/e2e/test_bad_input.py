@@ -199,8 +199,3 @@ def test_a_ledger_that_is_no_ledger_is_named_and_kept(env: dict[str, str]) -> No
     for verb in ("sync", "status", "rejections"):
         refused(cartwire(env, verb), 6, "CARTWIRE_LEDGER")
     assert path.read_text() == "precious notes of somebody " * 100
-
-
-def test_a_test_profile_run_without_test_profiles_is_refused(env: dict[str, str], tmp_path: Path) -> None:
-    env["CARTWIRE_CONFIG"] = str(spoil(tmp_path, "test_profiles.csv", "test.customer@example.com,,Example", ",,"))
-    refused(cartwire(env, "sync", "--test-profiles"), 2, "test_profiles.csv")

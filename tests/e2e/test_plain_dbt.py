@@ -41,7 +41,7 @@ def test_plain_dbt_works_on_an_empty_warehouse(folder: Path, verb: str) -> None:
 @pytest.mark.xdist_group("plain-dbt")
 def test_every_unit_test_ran_and_passed(folder: Path) -> None:
     """Reads what the build above left, so that a unit test that is silently skipped fails here."""
-    result = dbt(folder, "build", "--select", "test_type:unit")
+    result = dbt(folder, "test", "--select", "test_type:unit")
     assert result.returncode == 0, result.stdout[-3000:]
     results = json.loads((folder / "target" / "run_results.json").read_text())["results"]
     names = {entry["unique_id"] for entry in results if entry["unique_id"].startswith("unit_test.")}

@@ -43,8 +43,8 @@ class Installation:
         self.sandbox, self.folder = sandbox, folder
         self.ledger = folder / "ledger.sqlite"
         self.warehouse = folder / "warehouse.duckdb"
-        self._environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        self._environment |= sandbox.environment(folder)
+        self.environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        self.environment |= sandbox.environment(folder)
 
     @contextmanager
     def started(self, crash_at: str = "") -> Iterator[subprocess.Popen[bytes]]:
@@ -54,7 +54,7 @@ class Installation:
             child = subprocess.Popen(
                 [CARTWIRE, "sync", "--json"],
                 cwd=REPOSITORY,
-                env=self._environment | {"CARTWIRE_CRASH_AT": crash_at},
+                env=self.environment | {"CARTWIRE_CRASH_AT": crash_at},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

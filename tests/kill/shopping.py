@@ -30,7 +30,10 @@ _NOT_COPIED = (
 
 @dataclass
 class Wanted:
-    """What people did since the beginning, as commercetools ids: the comparison looks each of them up at Iterable."""
+    """What people did since the beginning, as commercetools ids: the comparison looks each of them up at Iterable.
+
+    A cancelled order is wanted as a cancellation only: the purchase itself may never have been due.
+    """
 
     orders: set[str] = field(default_factory=set)
     cancelled: set[str] = field(default_factory=set)
@@ -96,6 +99,7 @@ class Shopping:
         }
         self._put("messages", message)
         self.wanted.cancelled.add(order["id"])
+        self.wanted.orders.discard(order["id"])
 
     def refund(self) -> None:
         """A payment is given back in part."""

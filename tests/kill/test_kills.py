@@ -27,7 +27,7 @@ def test_a_sync_killed_three_times_in_a_row_loses_nothing_and_triggers_nobody_tw
     report(campaign, capsys)
     assert campaign.faults == []
     assert campaign.tally.kills >= 2
-    assert campaign.tally.compared["scripted purchases"] > 3
+    assert campaign.tally.compared["scripted purchase"] > 3
 
 
 @pytest.mark.kill

@@ -32,8 +32,17 @@ known as (
         iterable_channel_ids,
         read_at as stated_at,
         read_at as learned_at
-    from {{ ref('stg_iterable__users') }}
-    where {{ list_size('iterable_channel_ids') }} > 0
+    from {{ ref('stg_iterable__users') }} as users
+    where
+        {{ list_size('iterable_channel_ids') }} > 0
+        -- of people we had written to before this export, the opt-out may be our own
+        and not exists (
+            select 1
+            from {{ source('delivered', 'users') }} as delivered_users
+            where
+                delivered_users.accepted_at < users.read_at
+                and (delivered_users.email = users.email or delivered_users.user_id = users.user_id)
+        )
 ),
 
 withdrawals as (

@@ -1,0 +1,204 @@
+"""A served deployment against a real Prefect server: it fires by schedule, is killed in the middle, and the next run finishes the work.
+
+The fixture lives through it once; each test reads one claim off its record. It waits for conditions, never for a length of time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import httpx
+import pytest
+
+from activation.ledger.reading import read_only
+from cartwire.cli.processes import free_port, prefect_server, wait_for
+from cartwire.lock import holder, lease
+from cartwire.settings import REPOSITORY
+from tests.conftest import Sandbox
+from tests.e2e.waiting import until
+from tests.kill.comparison import compare
+from tests.kill.installation import CARTWIRE, Installation
+from tests.kill.shopping import Wanted
+
+pytestmark = pytest.mark.xdist_group("schedule")
+EVERY_S = 15
+ENDS = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+
+@dataclass
+class Scheduled:
+    """What happened, in order, and what the Prefect server had stored at the end."""
+
+    skipped_states: list[str] = field(default_factory=list)
+    runs_before_kill: list[str] = field(default_factory=list)
+    status_after_kill: dict[str, Any] = field(default_factory=dict)
+    prefect_states_after_kill: list[str] = field(default_factory=list)
+    runs_at_the_end: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    flow_runs: list[dict[str, Any]] = field(default_factory=list)
+    task_runs: list[dict[str, Any]] = field(default_factory=list)
+    artifacts: list[dict[str, Any]] = field(default_factory=list)
+    logs: list[dict[str, Any]] = field(default_factory=list)
+    personal: set[str] = field(default_factory=set)
+
+
+class Deployment:
+    """`cartwire serve` in a session of its own, and the Prefect server it talks to."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path, api: str) -> None:
+        self.installation = Installation(sandbox, folder)
+        self._folder, self._api = folder, api
+        self._environment = {**os.environ, **sandbox.environment(folder), "PREFECT_API_URL": api}
+        self._environment |= {"PREFECT_HOME": str(folder / "prefect"), "DO_NOT_TRACK": "1"}
+
+    @contextmanager
+    def served(self) -> Iterator[subprocess.Popen[bytes]]:
+        """The worker, killed with its process groups at the end of the block if it is still there."""
+        log = self._folder / "serve.log"
+        with log.open("ab") as output:
+            command = [CARTWIRE, "serve", "--every", str(EVERY_S)]
+            worker = subprocess.Popen(
+                command, cwd=REPOSITORY, env=self._environment, stdout=output, stderr=output, start_new_session=True
+            )
+        try:
+            yield worker
+        finally:
+            self.kill(worker)
+
+    def kill(self, worker: subprocess.Popen[bytes]) -> None:
+        """SIGKILL to the worker's process group, and to that of the run it started."""
+        groups = {worker.pid} if worker.poll() is None else set()
+        if (pid := holder(self.installation.ledger)) is not None and pid != os.getpid():
+            groups.add(os.getpgid(pid))
+        for group in groups:
+            os.killpg(group, signal.SIGKILL)
+        worker.wait()
+
+    def ledger_states(self) -> list[str]:
+        """State of each run, oldest first."""
+        if not self.installation.ledger.exists():
+            return []
+        with read_only(self.installation.ledger) as ledger:
+            return [run.state for run in reversed(ledger.status(100).runs)]
+
+    def stored(self, what: str) -> list[dict[str, Any]]:
+        """Everything of one kind that the Prefect server keeps, through its API."""
+        body = {"sort": "TIMESTAMP_ASC"} if what == "logs" else {}
+        found: list[dict[str, Any]] = []
+        while page := self._page(what, {**body, "offset": len(found), "limit": 200}):
+            found += page
+        return found
+
+    def states(self, *types: str) -> list[str]:
+        """Names of the states of the runs of the flow whose state is of one of these types."""
+        return [run["state_name"] for run in self.stored("flow_runs") if run["state_type"] in types]
+
+    def status(self) -> dict[str, Any]:
+        """`cartwire status --json`."""
+        done = subprocess.run(
+            [CARTWIRE, "status", "--json"], env=self._environment, cwd=REPOSITORY, capture_output=True, check=True
+        )
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    def _page(self, what: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+        response = httpx.post(f"{self._api}/{what}/filter", json=body, timeout=30).raise_for_status()
+        page: list[dict[str, Any]] = response.json()
+        return page
+
+
+@pytest.fixture(scope="module")
+def scheduled(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduled]:
+    folder = tmp_path_factory.mktemp("scheduled")
+    log = folder / "prefect.log"
+    sandbox_process.reset()
+    with prefect_server(folder / "prefect", log, free_port()) as api:
+        wait_for(f"{api}/health", log)
+        yield _live_through(Deployment(sandbox_process, folder, api), sandbox_process)
+
+
+def _live_through(deployment: Deployment, sandbox: Sandbox) -> Scheduled:
+    record = Scheduled()
+    ledger = deployment.installation.ledger
+    with deployment.served() as worker:
+        with lease(ledger):
+            until("a scheduled run met the lease and ended", lambda: deployment.states(*ENDS) != [])
+            record.skipped_states = deployment.states(*ENDS)
+        until("a scheduled run is done", lambda: "done" in deployment.ledger_states())
+        record.runs_before_kill = deployment.ledger_states()
+        sandbox.admin("commercetools", "POST", "shop-day", {})
+        slow = {"match": {"path": "/api/commerce"}, "kind": "delay", "delay_ms": 700}
+        sandbox.admin("iterable", "POST", "faults", {"rules": [slow]})
+        purchases = sandbox.writes().get("commerce.trackPurchase", 0)
+        until("the next run is sending", lambda: sandbox.writes().get("commerce.trackPurchase", 0) > purchases)
+        deployment.kill(worker)
+    record.status_after_kill = deployment.status()
+    record.prefect_states_after_kill = deployment.states("RUNNING")
+    sandbox.admin("iterable", "DELETE", "faults")
+    runs = len(deployment.ledger_states())
+    with deployment.served():
+        until("the run after the kill is done", lambda: "done" in deployment.ledger_states()[runs:])
+    record.runs_at_the_end = deployment.ledger_states()
+    record.faults = compare(deployment.installation, Wanted()).faults
+    record.flow_runs, record.task_runs = deployment.stored("flow_runs"), deployment.stored("task_runs")
+    record.artifacts, record.logs = deployment.stored("artifacts"), deployment.stored("logs")
+    record.personal = _personal_data(deployment.installation)
+    return record
+
+
+def _personal_data(installation: Installation) -> set[str]:
+    """Addresses, phone numbers and full names of everyone in the shop."""
+    with duckdb.connect(str(installation.warehouse), read_only=True) as conn:
+        rows = conn.execute("select email, phone_e164, first_name || ' ' || last_name from marts.profiles").fetchall()
+    return {value for row in rows for value in row if value}
+
+
+def test_a_scheduled_run_that_meets_the_lease_ends_as_skipped(scheduled: Scheduled) -> None:
+    assert set(scheduled.skipped_states) == {"Skipped"}
+    assert scheduled.runs_before_kill == ["done"]
+
+
+def test_the_deployment_fires_by_schedule_more_than_once(scheduled: Scheduled) -> None:
+    fired = [run for run in scheduled.flow_runs if run["auto_scheduled"] and run["start_time"]]
+    assert len(fired) >= 3
+    assert {run["state_name"] for run in fired} <= {"Completed", "Skipped", "Running", "Crashed", "Pending"}
+
+
+def test_status_reports_a_run_whose_worker_was_killed(scheduled: Scheduled) -> None:
+    newest = scheduled.status_after_kill["runs"][0]
+    assert newest["state"] == "died: the next sync recovers it"
+    assert scheduled.status_after_kill["lease_holder_pid"] is None
+    assert sum(scheduled.status_after_kill["open_rows"].values()) > 0
+    assert "Running" in scheduled.prefect_states_after_kill
+
+
+def test_the_next_scheduled_run_completes_the_work(scheduled: Scheduled) -> None:
+    assert scheduled.runs_at_the_end[:3] == ["done", "crashed", "done"]
+    assert scheduled.faults == []
+
+
+def test_the_prefect_server_holds_no_personal_data(scheduled: Scheduled) -> None:
+    assert len(scheduled.personal) > 50
+    assert all(set(run["parameters"]) <= {"trigger", "only_test_profiles", "wait_s"} for run in scheduled.flow_runs)
+    assert any(run["parameters"] for run in scheduled.flow_runs)
+    kept = json.dumps([scheduled.flow_runs, scheduled.task_runs, scheduled.artifacts, scheduled.logs], ensure_ascii=False)
+    assert "read back" in kept
+    assert [value for value in scheduled.personal if value in kept] == []
+
+
+def test_each_completed_run_leaves_an_artifact_of_counts(scheduled: Scheduled) -> None:
+    counts = [json.loads(one["data"]) for one in scheduled.artifacts if one["key"] == "sync-counts"]
+    assert len(counts) >= 2
+    planned = {row["object"]: row["planned"] for row in counts[0]}
+    assert planned["users"] > 40
+    for row in (row for table in counts for row in table):
+        assert row["planned"] == row["accepted"] + row["rejected"] + row["held"] + row["suppressed"]
