@@ -48,7 +48,7 @@ lint: setup ## ruff, mypy, import-linter, sqlfluff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/sqlfluff lint models macros tests/dbt --processes 2
+	@$(BIN)/sqlfluff lint models tests/dbt --processes 2
 
 fmt: setup ## format Python and SQL
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

@@ -72,9 +72,7 @@ def deliver(
                 waited_s += _wait_until(accepted_at_ms + round(visibility_s * 1000), sleep)
                 visible_before_ms = accepted_at_ms
             if unknown:
-                resolve_unknown(
-                    ledger, client, run_id, visibility_s=visibility_s, unknown_outcome=unknown_outcome, sleep=sleep
-                )
+                resolve_unknown(ledger, client, run_id, visibility_s=visibility_s, unknown_outcome=unknown_outcome, sleep=sleep)
                 read_back += len(unknown)
             _hold_blocked(ledger, run_id, stage)
             reached = (staged, sender.requests, visible_before_ms)

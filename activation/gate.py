@@ -80,9 +80,10 @@ def gate(table: pa.Table, contract: Contract, *, chunk_rows: int = CHUNK_ROWS) -
 def expectations_library() -> Any:
     """great-expectations, imported on first need (seconds), silent and without analytics."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     import great_expectations
 
+    for name in [name for name in logging.Logger.manager.loggerDict if name.startswith("great_expectations")]:
+        logging.getLogger(name).setLevel(logging.WARNING)  # its modules set a level of their own
     return great_expectations
 
 

@@ -141,12 +141,17 @@ class LaneSender:
             claim.request_id,
             [
                 Outcome(
-                    item_id=item.item_id, event=row.event, reason=row.reason, is_sticky=row.is_sticky,
+                    item_id=item.item_id,
+                    event=row.event,
+                    reason=row.reason,
+                    is_sticky=row.is_sticky,
                     undelivered_fields=fields,
                 )
                 for item, row in zip(claim.items, verdict.rows, strict=True)
             ],
-            status=answer.status, fault=answer.fault, elapsed_s=answer.elapsed_s,
+            status=answer.status,
+            fault=answer.fault,
+            elapsed_s=answer.elapsed_s,
         )
         crash_points.reach("settled-not-folded")
         self.requests += 1
@@ -182,6 +187,4 @@ def shipment(route: Route, batch: Sequence[StagedRow]) -> Shipment:
 
 
 def _sent(item: LedgerItem) -> SentRow:
-    return SentRow(
-        email=item.email, user_id=item.user_id, event_name=item.kind if item.object == "events" else None
-    )
+    return SentRow(email=item.email, user_id=item.user_id, event_name=item.kind if item.object == "events" else None)

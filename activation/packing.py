@@ -55,7 +55,8 @@ def _fit(rows: Iterable[StagedRow], caps: Caps) -> Iterator[tuple[StagedRow, ...
         if caps.overhead_bytes + row.size_bytes > caps.body_bytes_max:
             raise RowTooLarge(
                 f"a row alone is larger than the {caps.body_bytes_max} bytes its endpoint takes; shorten its fields",
-                item_id=row.item_id, size_bytes=row.size_bytes,
+                item_id=row.item_id,
+                size_bytes=row.size_bytes,
             )
         cost = row.size_bytes + (1 if batch else 0)
         if batch and (len(batch) == caps.rows_max or used + cost > caps.body_bytes_max):

@@ -24,9 +24,7 @@ class Route:
     def caps(self) -> Caps:
         """The endpoint's limits for packing."""
         endpoint = ENDPOINTS[self.endpoint]
-        return Caps(
-            rows_max=endpoint.rows_max, body_bytes_max=endpoint.body_bytes_max, overhead_bytes=self.overhead_bytes
-        )
+        return Caps(rows_max=endpoint.rows_max, body_bytes_max=endpoint.body_bytes_max, overhead_bytes=self.overhead_bytes)
 
 
 def _users(items: Sequence[LedgerItem]) -> bytes:

@@ -60,6 +60,4 @@ def refused_key(answer: Answer) -> DeliveryError:
             " ITERABLE_API_URL is the project's data center",
             status=answer.status,
         )
-    return DeliveryError(
-        f"Iterable's API is not at this address ({answer.status}): check ITERABLE_API_URL", status=answer.status
-    )
+    return DeliveryError(f"Iterable's API is not at this address ({answer.status}): check ITERABLE_API_URL", status=answer.status)

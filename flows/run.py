@@ -36,9 +36,7 @@ def open_run(
     with lease(settings.ledger, wait_s=wait_s):
         ledger = Ledger.open(settings.ledger, settings.secret_bytes)
         client = IterableClient(settings)
-        run = Run(
-            settings, ledger, client, trigger=trigger, only_test_profiles=only_test_profiles, binds=bind, progress=progress
-        )
+        run = Run(settings, ledger, client, trigger=trigger, only_test_profiles=only_test_profiles, binds=bind, progress=progress)
         try:
             ledger.check_binding(*project_fingerprints(settings))
             yield run

@@ -78,7 +78,17 @@ def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
     documents = REPOSITORY / "var" / "documents" / f"tests-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}.sqlite"
     documents.parent.mkdir(parents=True, exist_ok=True)
     documents.unlink(missing_ok=True)
-    options = ["--documents", str(documents), "--weeks", "6", "--households", "40", "--visibility-seconds", "1", "--no-rate-limits"]
+    options = [
+        "--documents",
+        str(documents),
+        "--weeks",
+        "6",
+        "--households",
+        "40",
+        "--visibility-seconds",
+        "1",
+        "--no-rate-limits",
+    ]
     command = [sys.executable, "-m", "sandbox", *options, "--parent-pid", str(os.getpid())]
     log = tmp_path_factory.mktemp("sandbox") / "sandbox.log"
     with log.open("w") as errors:

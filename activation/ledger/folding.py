@@ -15,17 +15,35 @@ BATCH_ROWS = 50_000
 
 ITEMS = pa.schema(
     [
-        ("item_id", pa.int64()), ("settlement_id", pa.string()), ("run_id", pa.string()), ("object", pa.string()),
-        ("kind", pa.string()), ("subject", pa.string()), ("person_key", pa.string()), ("fingerprint", pa.string()),
-        ("state", pa.string()), ("reason", pa.string()), ("is_sticky", pa.bool_()), ("is_verified", pa.bool_()),
-        ("bulk_key", pa.string()), ("email", pa.string()), ("user_id", pa.string()), ("settled_at_ms", pa.int64()),
+        ("item_id", pa.int64()),
+        ("settlement_id", pa.string()),
+        ("run_id", pa.string()),
+        ("object", pa.string()),
+        ("kind", pa.string()),
+        ("subject", pa.string()),
+        ("person_key", pa.string()),
+        ("fingerprint", pa.string()),
+        ("state", pa.string()),
+        ("reason", pa.string()),
+        ("is_sticky", pa.bool_()),
+        ("is_verified", pa.bool_()),
+        ("bulk_key", pa.string()),
+        ("email", pa.string()),
+        ("user_id", pa.string()),
+        ("settled_at_ms", pa.int64()),
         ("occurred_at_ms", pa.int64()),
     ]
 )
 FIELDS = pa.schema(
     [
-        ("item_id", pa.int64()), ("object", pa.string()), ("subject", pa.string()), ("person_key", pa.string()),
-        ("field", pa.string()), ("type", pa.string()), ("value", pa.string()), ("fingerprint", pa.string()),
+        ("item_id", pa.int64()),
+        ("object", pa.string()),
+        ("subject", pa.string()),
+        ("person_key", pa.string()),
+        ("field", pa.string()),
+        ("type", pa.string()),
+        ("value", pa.string()),
+        ("fingerprint", pa.string()),
         ("settled_at_ms", pa.int64()),
     ]
 )

@@ -144,9 +144,13 @@ class Sending(LedgerFile):
             moved = db.execute(
                 CLAIM,
                 {
-                    "item_ids": json.dumps(list(item_ids)), "at_ms": moment, "request_id": request_id,
-                    "settlement_id": settlement_id, "not_messageable": reasons.NOT_MESSAGEABLE,
-                    "already_accepted": reasons.ALREADY_ACCEPTED, "over_age": reasons.HISTORY_OVER_AGE,
+                    "item_ids": json.dumps(list(item_ids)),
+                    "at_ms": moment,
+                    "request_id": request_id,
+                    "settlement_id": settlement_id,
+                    "not_messageable": reasons.NOT_MESSAGEABLE,
+                    "already_accepted": reasons.ALREADY_ACCEPTED,
+                    "over_age": reasons.HISTORY_OVER_AGE,
                     "still_unknown": reasons.STILL_UNKNOWN,
                 },
             ).fetchall()
@@ -168,8 +172,11 @@ class Sending(LedgerFile):
                 )
         verdicts = list(states.values())
         return Claim(
-            request_id=request_id, items=items, body=body,
-            held=verdicts.count(State.held), suppressed=verdicts.count(State.suppressed),
+            request_id=request_id,
+            items=items,
+            body=body,
+            held=verdicts.count(State.held),
+            suppressed=verdicts.count(State.suppressed),
         )
 
     def settle(
@@ -229,9 +236,7 @@ class Sending(LedgerFile):
             self._advance(State.staged, outcomes, run_id=run_id, cause="dependency", at_ms=at_ms or now_ms())
         return len(outcomes)
 
-    def _advance(
-        self, from_state: State, outcomes: Sequence[Outcome], *, run_id: str, cause: str, at_ms: int
-    ) -> None:
+    def _advance(self, from_state: State, outcomes: Sequence[Outcome], *, run_id: str, cause: str, at_ms: int) -> None:
         """The one UPDATE of states outside the claim; set-wise per verdict, inside the caller's transaction."""
         groups: dict[tuple[Event, str, bool, bool], list[int]] = defaultdict(list)
         for outcome in outcomes:
@@ -245,8 +250,13 @@ class Sending(LedgerFile):
                 changed = self._db.execute(
                     ADVANCE,
                     {
-                        "to_state": to_state, "event": event, "reason": reason, "is_sticky": is_sticky,
-                        "is_verified": is_verified, "at_ms": at_ms, "from_state": from_state,
+                        "to_state": to_state,
+                        "event": event,
+                        "reason": reason,
+                        "is_sticky": is_sticky,
+                        "is_verified": is_verified,
+                        "at_ms": at_ms,
+                        "from_state": from_state,
                         "settlement_id": settlement_id if to_state in FINAL_STATES else None,
                         "item_ids": json.dumps(item_ids),
                     },

@@ -117,8 +117,13 @@ def _writes(servers: dict[str, Any]) -> dict[str, int]:
 
 
 def _start_over() -> None:
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
+    """An empty demo folder, but for the project as dbt parsed it: parsing anew takes 5 s."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for left in FOLDER.iterdir():
+        if left.is_dir() and left.name != "dbt":
+            shutil.rmtree(left)
+        elif not left.is_dir():
+            left.unlink()
 
 
 def _write_env(servers: dict[str, Any]) -> Path:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
+import traceback
 from importlib import import_module
+from pathlib import Path
 
 import click
 
@@ -69,7 +72,10 @@ def main_group(log_level: str, env_file: str | None) -> None:
 
 
 def main() -> None:
-    """Console entry. A user's error is one masked message on stderr and its exit code; with --json also an object on stdout."""
+    """Console entry. A user's error is one masked message on stderr and its exit code; with --json also an object on stdout.
+
+    Any other exception shows its type and place only: a library's message may quote a row.
+    """
     try:
         code = main_group.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
@@ -83,3 +89,9 @@ def main() -> None:
             click.echo(json.dumps({"error": mask(str(error)), "exit_code": error.exit_code, **error.facts}, default=str))
         click.echo(f"cartwire: {mask(str(error))}", err=True)
         sys.exit(error.exit_code)
+    except Exception as error:
+        logging.getLogger(__name__).debug("unexpected", exc_info=True)
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(frame.filename).name}, line {frame.lineno}"
+        click.echo(f"cartwire: a fault of ours, {type(error).__name__} in {place}; --log-level DEBUG shows all of it", err=True)
+        sys.exit(1)

@@ -43,10 +43,13 @@ list_transform({{ expression }}, lambda {{ element }}: {{ body }})
 struct_pack({% for name, expression in fields %}{{ name }} := {{ expression }}{{ ", " if not loop.last }}{% endfor %})
 {%- endmacro %}
 
-{# Rows of a list, in order; position from 1. #}
+{# Rows of a list, in order; position from 1. Two lists side by side: `with ordinality` gives the same
+   and takes ten times as long where the elements are wide (DuckDB 2.0). #}
 {% macro list_each(expression, alias, item) %}{{ return(adapter.dispatch('list_each', 'cartwire')(expression, alias, item)) }}{% endmacro %}
 {% macro duckdb__list_each(expression, alias, item) -%}
-unnest({{ expression }}) with ordinality as {{ alias }} ({{ item }}, position)
+(
+    select unnest({{ expression }}) as {{ item }}, unnest(range(1, len({{ expression }}) + 1)) as position
+) as {{ alias }}
 {%- endmacro %}
 
 {# Both lists one after the other; a null list counts as empty. #}

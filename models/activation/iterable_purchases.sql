@@ -1,5 +1,6 @@
 -- Grain: order_id. One purchase per counted order of a person with an address; sent once, whatever
--- becomes of the order.
+-- becomes of the order. Items are listed for purchases that may still be sent: those of history and
+-- of what Iterable accepted are in order_lines, and listing them would dominate every build.
 with orders as (
     select * from {{ ref('orders') }}
     where is_counted
@@ -39,20 +40,44 @@ purchased as (
     inner join people on orders.profile_id = people.profile_id
 ),
 
+accepted as (
+    select subject
+    from {{ source('delivered', 'outcomes') }}
+    where object = 'purchases' and state = 'accepted'
+),
+
+held_history as (
+    select subject
+    from {{ source('delivered', 'held_history') }}
+    where object = 'purchases'
+),
+
+sendable as (
+    select purchased.*
+    from purchased
+    left join accepted on purchased.purchase_id = accepted.subject
+    left join held_history on purchased.purchase_id = held_history.subject
+    where
+        accepted.subject is null
+        and held_history.subject is null
+        and not coalesce(purchased.ordered_at < {{ go_live_at() }}, false)
+),
+
 items as (
     select
-        purchased.order_id,
-        {{ list_agg_ordered(commerce_item('lines', 'purchased'), 'lines.line_number') }} as items
-    from purchased
-    inner join lines on purchased.order_id = lines.order_id
-    group by purchased.order_id
+        sendable.order_id,
+        {{ list_agg_ordered(commerce_item('lines', 'sendable'), 'lines.line_number') }} as items
+    from sendable
+    inner join lines on sendable.order_id = lines.order_id
+    group by sendable.order_id
 ),
 
 joined as (
     select
         purchased.*,
-        coalesce(items.items, []) as items
+        case when sendable.order_id is not null then coalesce(items.items, []) end as items
     from purchased
+    left join sendable on purchased.order_id = sendable.order_id
     left join items on purchased.order_id = items.order_id
 ),
 

@@ -10,7 +10,7 @@ How to check the documents against the package's own tables, without this code:
 - the table `adjustments` (the rows of adjustments.csv that concern this file): leave out baskets with a `cancellation`; take
   `amount_minor` of `full_refund` and `partial_refund` off for net values; baskets with a `guest_order` belong to the address in
   `email`, those with a `guest_order_shared` to the household's customer if it is verified (household_id modulo 5 is not 3), else to
-  a guest with the same address.
+  the verified customer who shares the address (`shared_email`), else to a guest with the same address.
 - category = department and product_category of `products`, see `catalogue`.
 """
 

@@ -91,9 +91,7 @@ class World:
 
     def deliver(self, run_id: str, **options: Any) -> DeliveryReport:
         client = options.pop("client", self.client)
-        report = deliver(
-            self.ledger, client, run_id, "main", visibility_s=VISIBILITY_S, sleep=self.sleep, **options
-        )
+        report = deliver(self.ledger, client, run_id, "main", visibility_s=VISIBILITY_S, sleep=self.sleep, **options)
         self.ledger.prove_conservation(run_id)
         self.ledger.end_run(run_id, "done", 0)
         return report
@@ -130,46 +128,88 @@ def user(number: int, **more: Any) -> NewItem:
     if more.get("user_id"):
         document["userId"] = more["user_id"]
     return NewItem(
-        object="users", kind="users", subject=f"person-{number}", person_key=f"person-{number}", fingerprint="f", lane=3,
-        email=email, fragment=orjson.dumps(document), **more,
+        object="users",
+        kind="users",
+        subject=f"person-{number}",
+        person_key=f"person-{number}",
+        fingerprint="f",
+        lane=3,
+        email=email,
+        fragment=orjson.dumps(document),
+        **more,
     )
 
 
 def purchase(number: int, person: int, **more: Any) -> NewItem:
     document = {
-        "id": f"order-{number}", "user": {"email": f"person{person}@example.com"}, "items": [GOODS], "total": 2.5,
-        "createdAt": 1_790_000_000 + number, "dataFields": {"currencyCode": "EUR"},
+        "id": f"order-{number}",
+        "user": {"email": f"person{person}@example.com"},
+        "items": [GOODS],
+        "total": 2.5,
+        "createdAt": 1_790_000_000 + number,
+        "dataFields": {"currencyCode": "EUR"},
     }
     return NewItem(
-        object="purchases", kind="purchases", subject=f"order-{number}", person_key=f"person-{person}", fingerprint="f", lane=4,
-        email=f"person{person}@example.com", fragment=orjson.dumps(document), **more,
+        object="purchases",
+        kind="purchases",
+        subject=f"order-{number}",
+        person_key=f"person-{person}",
+        fingerprint="f",
+        lane=4,
+        email=f"person{person}@example.com",
+        fragment=orjson.dumps(document),
+        **more,
     )
 
 
 def cart(person: int, **more: Any) -> NewItem:
     document = {"user": {"email": f"person{person}@example.com"}, "items": [GOODS]}
     return NewItem(
-        object="carts", kind="carts", subject=f"cart-{person}", person_key=f"person-{person}", fingerprint="f", lane=5,
-        email=f"person{person}@example.com", fragment=orjson.dumps(document), **more,
+        object="carts",
+        kind="carts",
+        subject=f"cart-{person}",
+        person_key=f"person-{person}",
+        fingerprint="f",
+        lane=5,
+        email=f"person{person}@example.com",
+        fragment=orjson.dumps(document),
+        **more,
     )
 
 
 def event(number: int, person: int, name: str = "order_cancelled", **more: Any) -> NewItem:
     document = {
-        "id": f"event-{number}", "eventName": name, "email": f"person{person}@example.com",
-        "createdAt": 1_790_000_000 + number, "dataFields": {"orderId": str(number)},
+        "id": f"event-{number}",
+        "eventName": name,
+        "email": f"person{person}@example.com",
+        "createdAt": 1_790_000_000 + number,
+        "dataFields": {"orderId": str(number)},
     }
     return NewItem(
-        object="events", kind=name, subject=f"event-{number}", person_key=f"person-{person}", fingerprint="f", lane=6,
-        email=f"person{person}@example.com", fragment=orjson.dumps(document), **more,
+        object="events",
+        kind=name,
+        subject=f"event-{number}",
+        person_key=f"person-{person}",
+        fingerprint="f",
+        lane=6,
+        email=f"person{person}@example.com",
+        fragment=orjson.dumps(document),
+        **more,
     )
 
 
 def withdrawal(person: int, channel: int = 101) -> NewItem:
     email = f"person{person}@example.com"
     return NewItem(
-        object="withdrawals", kind="withdrawals", subject=f"person-{person}:{channel}", person_key=f"person-{person}",
-        fingerprint="f", lane=1, email=email, fragment=orjson.dumps({"email": email}), bulk_key=str(channel),
+        object="withdrawals",
+        kind="withdrawals",
+        subject=f"person-{person}:{channel}",
+        person_key=f"person-{person}",
+        fingerprint="f",
+        lane=1,
+        email=email,
+        fragment=orjson.dumps({"email": email}),
+        bulk_key=str(channel),
     )
 
 
@@ -182,9 +222,7 @@ def delivery_servers() -> Iterator[tuple[RunningServers, Clock]]:
 
 
 @pytest.fixture
-def world(
-    delivery_servers: tuple[RunningServers, Clock], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[World]:
+def world(delivery_servers: tuple[RunningServers, Clock], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("CARTWIRE_CLOCK_OFFSET_SECONDS", "0")
     monkeypatch.delenv("CARTWIRE_CRASH_AT", raising=False)
     one = World(*delivery_servers, tmp_path, monkeypatch)

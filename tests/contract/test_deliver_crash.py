@@ -19,8 +19,14 @@ pytest_plugins = ("tests.contract.delivery_world",)
 
 PLAN = (user(1), user(2), user(3), purchase(1, 1), purchase(2, 1), cart(2), event(1, 1), event(2, 1), event(3, 2))
 POINTS = [
-    "frozen-not-sent", "claimed-not-sent", "claimed-not-sent:3", "sent-not-settled", "sent-not-settled:3", "sent-not-settled:6",
-    "settled-not-folded", "settled-not-folded:5",
+    "frozen-not-sent",
+    "claimed-not-sent",
+    "claimed-not-sent:3",
+    "sent-not-settled",
+    "sent-not-settled:3",
+    "sent-not-settled:6",
+    "settled-not-folded",
+    "settled-not-folded:5",
 ]
 
 
@@ -29,7 +35,11 @@ def test_a_kill_at_a_named_point_loses_nothing_and_triggers_nobody_twice(world: 
     dead = world.frozen(*PLAN)
     child = subprocess.run(
         [sys.executable, "-m", "tests.contract.deliver_child", str(world.path), world.url, dead],
-        cwd=REPOSITORY, env={**os.environ, "CARTWIRE_CRASH_AT": point}, timeout=120, capture_output=True, check=False,
+        cwd=REPOSITORY,
+        env={**os.environ, "CARTWIRE_CRASH_AT": point},
+        timeout=120,
+        capture_output=True,
+        check=False,
     )
     assert child.returncode == -signal.SIGKILL, child.stderr.decode()
 

@@ -22,7 +22,11 @@ def test_lanes_leave_in_order_and_one_request_carries_one_row_per_person(world: 
     assert set(world.states(run_id).values()) == {"accepted"}
     sent = [line["endpoint"] for line in journal(world) if line["method"] != "GET"]
     assert sent == [
-        "subscriptions.bulk", "users.bulkUpdate", "commerce.trackPurchase", "commerce.updateCart", "events.trackBulk",
+        "subscriptions.bulk",
+        "users.bulkUpdate",
+        "commerce.trackPurchase",
+        "commerce.updateCart",
+        "events.trackBulk",
         "events.trackBulk",
     ]
 
@@ -45,8 +49,14 @@ def test_rows_of_a_person_whose_profile_was_refused_are_held_with_a_reason_and_n
 def test_a_cart_that_depends_on_a_purchase_goes_only_after_it_was_accepted(world: World) -> None:
     broken = orjson.dumps({"id": "order-2", "user": {"email": "person2@example.com"}, "items": [{"id": "x"}], "total": 1.0})
     refused = NewItem(
-        object="purchases", kind="purchases", subject="order-2", person_key="person-2", fingerprint="f", lane=4,
-        email="person2@example.com", fragment=broken,
+        object="purchases",
+        kind="purchases",
+        subject="order-2",
+        person_key="person-2",
+        fingerprint="f",
+        lane=4,
+        email="person2@example.com",
+        fragment=broken,
     )
     run_id = world.run(purchase(1, 1), refused, cart(1, depends_on="order-1"), cart(2, depends_on="order-2"))
     assert world.states(run_id) == {"order-1": "accepted", "order-2": "rejected", "cart-1": "accepted", "cart-2": "held"}
@@ -57,7 +67,8 @@ def test_a_cart_that_depends_on_a_purchase_goes_only_after_it_was_accepted(world
 
 def test_consent_is_looked_at_when_the_request_leaves(world: World) -> None:
     run_id = world.frozen(
-        cart(1, consent_requirement="any"), cart(2, consent_requirement="any"),
+        cart(1, consent_requirement="any"),
+        cart(2, consent_requirement="any"),
         consent=[GRANTED, ConsentRow(**{**as_dict(GRANTED), "person_key": "person-2"})],
     )
     world.ledger.tighten_consent(
@@ -86,9 +97,15 @@ def test_a_withdrawal_whose_answer_was_lost_is_repeated_at_once(world: World) ->
 
 def test_without_the_additive_endpoints_an_unsubscribe_is_united_with_what_was_left_before(world: World) -> None:
     world.admin("settings", {"subscriptions_feature": False})
-    world.admin("users", {"users": [
-        {"email": "person1@example.com", "dataFields": {"unsubscribedChannelIds": [104]}}, {"email": "person2@example.com"},
-    ]})
+    world.admin(
+        "users",
+        {
+            "users": [
+                {"email": "person1@example.com", "dataFields": {"unsubscribedChannelIds": [104]}},
+                {"email": "person2@example.com"},
+            ]
+        },
+    )
     first = world.run(withdrawal(1), withdrawal(1, 103), withdrawal(2))
     second = world.run(withdrawal(2, 103))
     assert set(world.states(first).values()) | set(world.states(second).values()) == {"accepted"}
@@ -142,12 +159,22 @@ def test_a_disallowed_event_name_is_rejected_inside_the_200(world: World) -> Non
 def test_an_email_change_whose_answer_was_lost_is_found_by_reading_back(world: World) -> None:
     world.admin("users", {"users": [{"email": "person1@example.com", "userId": "u1"}]})
     change = NewItem(
-        object="identities", kind="email_change", subject="person-1", person_key="person-1", fingerprint="f", lane=2,
-        email="new1@example.com", user_id="u1", fragment=orjson.dumps({"userId": "u1", "dataFields": {"email": "new1@example.com"}}),
+        object="identities",
+        kind="email_change",
+        subject="person-1",
+        person_key="person-1",
+        fingerprint="f",
+        lane=2,
+        email="new1@example.com",
+        user_id="u1",
+        fragment=orjson.dumps({"userId": "u1", "dataFields": {"email": "new1@example.com"}}),
     )
     world.fault("/api/users/update", "drop_after")
     run_id = world.run(change, user(1, email="new1@example.com", user_id="u1", waits_for_person=True))
-    assert [(row.object, row.accepted, row.verified) for row in world.ledger.counts(run_id)] == [("identities", 1, 1), ("users", 1, 0)]
+    assert [(row.object, row.accepted, row.verified) for row in world.ledger.counts(run_id)] == [
+        ("identities", 1, 1),
+        ("users", 1, 0),
+    ]
 
 
 def test_a_dead_runs_rows_are_read_back_and_those_that_arrived_are_not_planned_anew(world: World) -> None:
@@ -155,7 +182,9 @@ def test_a_dead_runs_rows_are_read_back_and_those_that_arrived_are_not_planned_a
     for object_name, path in (("users", "users/bulkUpdate"), ("withdrawals", "subscriptions/unsubscribe")):
         lane = {"users": 3, "withdrawals": 1}[object_name]
         rows = world.ledger.staged_rows(run_id, "main", lane, object_name, visible_before_ms=0, rows_max=1)
-        claim = world.ledger.claim(f"lost-{lane}", path, [rows[0].item_id], lambda items: b'{"users":[' + items[0].fragment + b"]}")
+        claim = world.ledger.claim(
+            f"lost-{lane}", path, [rows[0].item_id], lambda items: b'{"users":[' + items[0].fragment + b"]}"
+        )
         if object_name == "users":
             world.client.send(path, claim.body)
     recovery = world.ledger.recover()

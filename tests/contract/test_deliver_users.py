@@ -118,7 +118,10 @@ def test_a_wrong_key_stops_the_run_and_leaves_the_rows_staged(world: World) -> N
 
 def test_an_unreachable_iterable_stops_the_run_and_leaves_the_rows_staged(world: World) -> None:
     run_id = world.frozen(user(1))
-    with world.new_client(url="http://127.0.0.1:9", sleep=lambda _s: None) as stranger, pytest.raises(DeliveryError, match="cannot be reached"):
+    with (
+        world.new_client(url="http://127.0.0.1:9", sleep=lambda _s: None) as stranger,
+        pytest.raises(DeliveryError, match="cannot be reached"),
+    ):
         world.deliver(run_id, client=stranger)
     assert world.states(run_id) == {"person-1": "staged"}
 

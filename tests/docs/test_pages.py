@@ -16,7 +16,11 @@ from flows.doctor import CHECKS
 
 PAGES = sorted(
     list((REPOSITORY / "docs").rglob("*.md"))
-    + [path for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "config/README.md") if (path := REPOSITORY / name).exists()]
+    + [
+        path
+        for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "config/README.md")
+        if (path := REPOSITORY / name).exists()
+    ]
 )
 FENCE = re.compile(r"^ *```[a-z]*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
@@ -81,7 +85,9 @@ def verb_of(line: str) -> str:
 
 
 def test_no_tracked_file_names_a_package_registry_or_a_machine_path() -> None:
-    listing = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=REPOSITORY, capture_output=True, check=True)
+    listing = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=REPOSITORY, capture_output=True, check=True
+    )
     found = []
     for name in filter(None, listing.stdout.decode().split("\0")):
         path = REPOSITORY / name

@@ -8,7 +8,7 @@ imported, the adjustments are read as a plain CSV file. People are named "househ
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -52,8 +52,9 @@ def expected_metrics(
         households: customer id to "household-<number>".
     """
     tables = get_data(["transactions", "demographics", "products"])
-    lines = _lines(tables, weeks=int(shop["weeks"]), households=int(shop["households"]))
-    orders = _orders(lines, shift=_naive(shop["anchor"]) - DATA_END)
+    numbers = sorted(tables["demographics"]["household_id"])[: int(shop["households"])]
+    lines = _lines(tables["transactions"], numbers, weeks=int(shop["weeks"]))
+    orders = _orders(lines, numbers, shift=_naive(shop["anchor"]) - DATA_END)
     if day:
         lines, orders = _after_the_shop_day(lines, orders, day, documents, households)
     counted = orders[~orders["is_cancelled"]]
@@ -66,10 +67,8 @@ def expected_metrics(
     }
 
 
-def _lines(tables: Mapping[str, pd.DataFrame], *, weeks: int, households: int) -> pd.DataFrame:
+def _lines(rows: pd.DataFrame, numbers: Sequence[int], *, weeks: int) -> pd.DataFrame:
     """Order (the basket's number as text), household, product, minor units and time of every line in the window."""
-    numbers = sorted(tables["demographics"]["household_id"])[:households]
-    rows = tables["transactions"]
     rows = rows[rows["household_id"].isin(numbers)]
     if weeks < 52:
         rows = rows[rows["transaction_timestamp"] > DATA_END - pd.Timedelta(weeks=weeks)]
@@ -84,13 +83,12 @@ def _lines(tables: Mapping[str, pd.DataFrame], *, weeks: int, households: int) -
     )
 
 
-def _orders(lines: pd.DataFrame, *, shift: pd.Timedelta) -> pd.DataFrame:
+def _orders(lines: pd.DataFrame, numbers: Sequence[int], *, shift: pd.Timedelta) -> pd.DataFrame:
     """By basket: person, currency, minor units gross and refunded, time, whether it was cancelled."""
     orders = lines.groupby("order").agg(household_id=("household_id", "first"), minor=("minor", "sum"), at=("at", "min"))
     orders["at"] += shift
     orders["currency"] = [CURRENCIES[number % 20] for number in orders["household_id"]]
     adjustments = pd.read_csv(SHOP / "adjustments.csv", dtype={"basket_id": "Int64", "email": str})
-    adjustments = adjustments[adjustments["basket_id"].notna()]
     adjustments["order"] = adjustments["basket_id"].astype(str)
     by_kind = dict(list(adjustments.groupby("kind")))
     paid_back = pd.concat([by_kind["full_refund"], by_kind["partial_refund"]]).groupby("order")["amount_minor"].sum()
@@ -98,16 +96,30 @@ def _orders(lines: pd.DataFrame, *, shift: pd.Timedelta) -> pd.DataFrame:
     orders["is_cancelled"] = orders.index.isin(by_kind["cancellation"]["order"])
     address = by_kind["guest_order"].set_index("order")["email"].str.strip().str.lower()
     shared = set(by_kind["guest_order_shared"]["order"])
+    owners = _owners(by_kind["shared_email"], numbers)
     orders["person"] = [
-        f"guest {address[order]}" if order in address else _household(number, is_guest=order in shared)
+        f"guest {address[order]}"
+        if order in address
+        else owners.get(number, f"guest of household-{number}")
+        if order in shared
+        else f"household-{number}"
         for order, number in orders["household_id"].items()
     ]
     return orders.drop(columns="household_id")
 
 
-def _household(number: int, *, is_guest: bool) -> str:
-    """Without logging in, but with the customer's address: the customer, if the address is verified."""
-    return f"guest of household-{number}" if is_guest and number % 5 == 3 else f"household-{number}"
+def _owners(shared: pd.DataFrame, numbers: Sequence[int]) -> dict[int, str]:
+    """Whose orders they are that somebody made without logging in under the address of a household's customer.
+
+    The customer's, if the address is verified (the number modulo 5 is not 3); else those of the customer who shares it, if verified.
+    """
+    owners = {number: f"household-{number}" for number in numbers if number % 5 != 3}
+    pairs = zip(shared["household_id"], shared["other_household_id"].astype("int64"), strict=True)
+    for one, other in [pair for pair in pairs if set(pair) <= set(numbers)]:
+        for number, partner in ((one, other), (other, one)):
+            if number not in owners and partner % 5 != 3:
+                owners[number] = f"household-{partner}"
+    return owners
 
 
 def _after_the_shop_day(

@@ -83,7 +83,7 @@ def analyst(folder: Path) -> Iterator[Path]:
 def started_dbt(installation: Installation, folder: Path) -> Iterator[subprocess.Popen[str]]:
     """A person's `dbt run` of one model."""
     environment = {**os.environ, "CARTWIRE_WAREHOUSE": str(installation.warehouse), "DBT_TARGET_PATH": str(folder / "dbt-target")}
-    command = [DBT, "run", "--select", "stg_commercetools__stores", "--log-path", folder / "dbt-logs"]
+    command = [DBT, "run", "--select", "stg_commercetools__channels", "--log-path", folder / "dbt-logs"]
     child = subprocess.Popen(
         command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -149,3 +149,4 @@ def test_a_plain_dbt_run_beside_a_sync_waits_and_then_works(watched: Watched) ->
     assert watched.dbt_waited
     assert watched.dbt is not None
     assert watched.dbt.returncode == 0, watched.dbt.stdout
+    assert "PASS=1 " in watched.dbt.stdout

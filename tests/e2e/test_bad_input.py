@@ -199,3 +199,13 @@ def test_a_ledger_that_is_no_ledger_is_named_and_kept(env: dict[str, str]) -> No
     for verb in ("sync", "status", "rejections"):
         refused(cartwire(env, verb), 6, "CARTWIRE_LEDGER")
     assert path.read_text() == "precious notes of somebody " * 100
+
+
+def test_a_fault_of_ours_shows_no_row(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: Path) -> None:
+        raise ValueError("could not read ada@example.com, Ada Lovelace")
+
+    monkeypatch.setattr("flows.context.open_warehouse", fail)
+    message = refused(cartwire(env, "sync"), 1, "ValueError", "test_bad_input.py, line", "--log-level DEBUG")
+    assert "Ada" not in message
+    assert cartwire(env, "status", "--json").json()["runs"][0]["state"] == "failed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -41,11 +42,14 @@ def test_a_sync_without_new_content_makes_no_write_request(story: Story, name: s
     assert chapter.report.exit_code == 0
 
 
-def test_a_lost_warehouse_is_rebuilt_and_repeats_at_most_an_unsubscribe(story: Story) -> None:
-    """The versions that dated a refusal are gone with the warehouse, so it looks newer. Repeating an unsubscribe is harmless."""
+def test_a_lost_warehouse_is_rebuilt_and_only_consent_is_read_more_carefully(story: Story) -> None:
+    """The versions that dated a grant or a refusal are gone with the warehouse; no fact and no other field is sent again."""
     chapter = story.chapters["warehouse rebuilt from the ledger"]
-    assert set(chapter.writes) <= {"subscriptions.bulk"}
-    assert {row.object for row in chapter.report.rows if row.counts["accepted"]} <= {"withdrawals"}
+    assert set(chapter.writes) <= {"subscriptions.bulk", "users.bulkUpdate"}
+    assert chapter.triggers == []
+    for entry in chapter.journal:
+        if entry["endpoint"] == "users.bulkUpdate":
+            assert all(set(user["dataFields"]) == {"consent"} for user in json.loads(entry["body"])["users"])
     assert chapter.report.exit_code == 0
 
 

@@ -28,7 +28,6 @@ def test_refused_rows_are_counted_named_and_not_sent_again(sandbox: Sandbox, tmp
     assert sum(row["counts"]["rejected"] for row in first.json()["rows"]) == len(people)
     causes = {row["email"] or by_id[row["userId"]]: row["reason"] for row in recorded}
     reasons = {row["person"]: row["reason"] for row in listed.json()["rejections"]}
-    assert len(set(causes.values())) == 2
     assert reasons.keys() == causes.keys() == set(by_id.values())
     for person, reason in reasons.items():
         assert reason.startswith(causes[person])

@@ -198,7 +198,7 @@ def test_the_prefect_server_holds_no_personal_data(scheduled: Scheduled) -> None
 def test_each_completed_run_leaves_an_artifact_of_counts(scheduled: Scheduled) -> None:
     counts = [json.loads(one["data"]) for one in scheduled.artifacts if one["key"] == "sync-counts"]
     assert len(counts) >= 2
-    planned = {row["object"]: row["planned"] for row in counts[0]}
-    assert planned["users"] > 40
+    users = [row["planned"] for table in counts for row in table if row["object"] == "users"]
+    assert max(users) > 40
     for row in (row for table in counts for row in table):
         assert row["planned"] == row["accepted"] + row["rejected"] + row["held"] + row["suppressed"]

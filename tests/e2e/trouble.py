@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import duckdb
+
 from activation.ledger.reading import read_only
 from activation.ledger.store import Ledger
 from cartwire.settings import REPOSITORY
@@ -49,6 +51,7 @@ class Trouble:
     chapters: dict[str, Chapter] = field(default_factory=dict)
     bound_after_plan: tuple[object, object] = (None, None)
     addresses: frozenset[str] = frozenset()
+    set_aside: list[tuple[str, str]] = field(default_factory=list)
     received: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def tell(self, name: str, *arguments: str, **changes: str) -> Chapter:
@@ -106,6 +109,8 @@ def _interruptions(told: Trouble) -> None:
             told.sandbox.admin(side, "DELETE", "faults")
     told.tell("after all of them", "sync", "--json")
     told.tell("rejections", "rejections", "--held", "--json")
+    with duckdb.connect(str(told.folder / "warehouse.duckdb")) as connection:
+        told.set_aside = connection.sql("select resource, reason from staging.rejected_documents").fetchall()
 
 
 def _holds(told: Trouble) -> None:
@@ -119,7 +124,9 @@ def _holds(told: Trouble) -> None:
     sandbox.admin("iterable", "POST", "fields", {"fields": {"loyaltyPoints": fixed}})
     order = _orders(told)[0]
     sandbox.admin("commercetools", "POST", "documents/orders", {**order, "lineItems": [order["lineItems"][0]] * 2})
-    _edit(told, willing[1], custom={**willing[1]["custom"], "fields": {**willing[1]["custom"]["fields"], "newsletterOptIn": False}})
+    _edit(
+        told, willing[1], custom={**willing[1]["custom"], "fields": {**willing[1]["custom"]["fields"], "newsletterOptIn": False}}
+    )
     told.tell("failing test", "sync", "--json")
     sandbox.admin("commercetools", "POST", "documents/orders", order)
     told.tell("mended", "sync", "--json")

@@ -48,9 +48,16 @@ class LedgerMachine(RuleBasedStateMachine):
         self.stages += 1
         items = [
             NewItem(
-                object=name, kind=name, subject=f"{name}-{number}", person_key=f"p{number}", fingerprint="f",
-                lane=OBJECTS.index(name) + 3, fragment=b"{}", consent_requirement="any" if name == "carts" else "none",
-                state="held" if number == 4 else "staged", reason="guard" if number == 4 else "",
+                object=name,
+                kind=name,
+                subject=f"{name}-{number}",
+                person_key=f"p{number}",
+                fingerprint="f",
+                lane=OBJECTS.index(name) + 3,
+                fragment=b"{}",
+                consent_requirement="any" if name == "carts" else "none",
+                state="held" if number == 4 else "staged",
+                reason="guard" if number == 4 else "",
             )
             for name, number in sorted(subjects)
         ]
@@ -63,9 +70,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(number=st.integers(1, 4))
     def withdraw(self, number: int) -> None:
-        row = ConsentRow(
-            person_key=f"p{number}", channel="email", purpose="marketing", status="withdrawn", is_messageable=False
-        )
+        row = ConsentRow(person_key=f"p{number}", channel="email", purpose="marketing", status="withdrawn", is_messageable=False)
         self.ledger.tighten_consent([row])
         self.withdrawn.add(f"p{number}")
 
@@ -132,7 +137,9 @@ class LedgerMachine(RuleBasedStateMachine):
         assert not self.query(
             "select 1 from items where state in ('sending', 'unknown') group by object, subject having count(*) > 1"
         )
-        assert not self.query("select 1 from items where state = 'accepted' and object = 'purchases' group by subject having count(*) > 1")
+        assert not self.query(
+            "select 1 from items where state = 'accepted' and object = 'purchases' group by subject having count(*) > 1"
+        )
 
     @invariant()
     def what_is_in_flight_is_what_we_claimed(self) -> None:

@@ -64,8 +64,17 @@ def test_the_size_that_packing_counts_is_the_size_of_the_body_in_utf8(texts: lis
     fragments = [('{"x":"' + text.replace("\\", "").replace('"', "") + '"}').encode("utf-8", "replace") for text in texts]
     items = [
         LedgerItem(
-            item_id=number, run_id="r", object=object_name, kind=object_name, subject=str(number), person_key=str(number),
-            bulk_key="", email=None, user_id=None, fragment=fragment, tries=0,
+            item_id=number,
+            run_id="r",
+            object=object_name,
+            kind=object_name,
+            subject=str(number),
+            person_key=str(number),
+            bulk_key="",
+            email=None,
+            user_id=None,
+            fragment=fragment,
+            tries=0,
         )
         for number, fragment in enumerate(fragments)
     ]

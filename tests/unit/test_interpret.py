@@ -84,8 +84,19 @@ def test_a_failure_list_of_a_name_not_yet_known_rejects_its_row_too() -> None:
         b"",
     ],
     ids=[
-        "a row missing", "an unnamed failure", "too many rows", "fewer named than counted", "a stranger", "named but not counted",
-        "text for a number", "boolean for a number", "no counts", "a list", "html", "cut short", "empty",
+        "a row missing",
+        "an unnamed failure",
+        "too many rows",
+        "fewer named than counted",
+        "a stranger",
+        "named but not counted",
+        "text for a number",
+        "boolean for a number",
+        "no counts",
+        "a list",
+        "html",
+        "cut short",
+        "empty",
     ],
 )
 def test_an_answer_that_does_not_add_up_leaves_every_row_unknown(body: Any) -> None:
@@ -115,7 +126,8 @@ def test_a_disallowed_event_name_rejects_its_rows_however_it_is_counted(counted:
 @pytest.mark.parametrize("status", [400, 409, 413, 422])
 def test_a_batch_refused_as_a_whole_is_held_sticky_and_names_code_and_field_but_no_value(status: int) -> None:
     body = {
-        "code": "RequestFieldsTypesMismatched", "msg": "ann@example.com is wrong",
+        "code": "RequestFieldsTypesMismatched",
+        "msg": "ann@example.com is wrong",
         "params": {"validationErrors": {"signupDate": {"expectedType": "date", "offendingValue": "ann@example.com"}}},
     }
     verdict = users(body, status)

@@ -36,8 +36,14 @@ def ledger(path: Path) -> Iterator[Ledger]:
 
 def item(number: int, object_name: str = "users", **more: object) -> NewItem:
     given = {
-        "object": object_name, "kind": object_name, "subject": f"s{number}", "person_key": f"p{number}", "fingerprint": f"f{number}",
-        "lane": 3, "email": f"p{number}@example.com", "fragment": b'{"email":"x"}',
+        "object": object_name,
+        "kind": object_name,
+        "subject": f"s{number}",
+        "person_key": f"p{number}",
+        "fingerprint": f"f{number}",
+        "lane": 3,
+        "email": f"p{number}@example.com",
+        "fragment": b'{"email":"x"}',
     }
     return NewItem(**{**given, **more})  # type: ignore[arg-type]
 
@@ -109,8 +115,11 @@ def test_a_verdict_without_a_reason_cannot_be_frozen(ledger: Ledger) -> None:
 
 def test_one_claim_sends_whom_consent_and_age_let_pass_and_decides_the_others(ledger: Ledger) -> None:
     rows = [
-        item(1, "carts", consent_requirement="any"), item(2, "carts", consent_requirement="any"),
-        item(3, "carts", consent_requirement="any"), item(4, "carts"), item(5, "carts", send_before_at_ms=999),
+        item(1, "carts", consent_requirement="any"),
+        item(2, "carts", consent_requirement="any"),
+        item(3, "carts", consent_requirement="any"),
+        item(4, "carts"),
+        item(5, "carts", send_before_at_ms=999),
     ]
     ledger.freeze("r1", "main", rows, [consent(1, messageable=True), consent(2, messageable=False)])
     request = claim(ledger, "q1", [5, 4, 3, 2, 1], at_ms=1_000)
@@ -127,8 +136,12 @@ def test_a_claim_that_leaves_nobody_makes_no_request(ledger: Ledger) -> None:
 
 
 def test_consent_can_only_be_tightened_during_a_run(ledger: Ledger) -> None:
-    ledger.freeze("r1", "main", [item(1, consent_requirement="any"), item(2, consent_requirement="any")],
-                  [consent(1, messageable=True), consent(2, messageable=False)])
+    ledger.freeze(
+        "r1",
+        "main",
+        [item(1, consent_requirement="any"), item(2, consent_requirement="any")],
+        [consent(1, messageable=True), consent(2, messageable=False)],
+    )
     assert ledger.tighten_consent([consent(1, messageable=False), consent(2, messageable=True)]) == 1
     assert claim(ledger, "q1", [1, 2]).suppressed == 2
 
@@ -328,8 +341,14 @@ def test_a_file_that_is_no_ledger_is_said_so(path: Path) -> None:
 
 
 def test_no_statement_of_the_delivery_scans_the_items_of_earlier_runs(ledger: Ledger) -> None:
-    statements = (sending.CLAIM, sending.ADVANCE, staging.STAGED, staging.BLOCKED_BY_PERSON, staging.BLOCKED_BY_PURCHASE,
-                  staging.PERSONS_AWAITED)
+    statements = (
+        sending.CLAIM,
+        sending.ADVANCE,
+        staging.STAGED,
+        staging.BLOCKED_BY_PERSON,
+        staging.BLOCKED_BY_PURCHASE,
+        staging.PERSONS_AWAITED,
+    )
     for statement in statements:
         names = dict.fromkeys(re.findall(r":([a-z_]+)", statement))
         steps = [row[3] for row in ledger._db.execute(f"explain query plan {statement}", names)]
@@ -337,6 +356,8 @@ def test_no_statement_of_the_delivery_scans_the_items_of_earlier_runs(ledger: Le
 
 
 def test_durability_settings_are_on(ledger: Ledger) -> None:
-    settings = {name: ledger._db.execute(f"pragma {name}").fetchone()[0] for name in
-                ("journal_mode", "synchronous", "foreign_keys", "secure_delete")}
+    settings = {
+        name: ledger._db.execute(f"pragma {name}").fetchone()[0]
+        for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
+    }
     assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}

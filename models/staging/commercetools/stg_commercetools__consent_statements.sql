@@ -1,10 +1,11 @@
+{{ config(materialized='table') }}
 -- Grain: resource_type, resource_id, field_path, channel, purpose, version. What a configured
 -- consent field came to say in this version; versions that say the same as the one before are left
 -- out. Stage 1 of a sync builds this before anything else and without tests, so it reads ids,
 -- addresses and consent paths only, and nothing in a document can make it fail.
 {%- set resources = ['customers', 'orders', 'carts'] %}
 {%- set opened_keys = {
-    'id': 'text', 'customerId': 'text', 'email': 'text', 'customerEmail': 'text'
+    'id': 'text', 'customerId': 'text', 'email': 'text', 'customerEmail': 'text', 'custom': 'json'
 } %}
 with configured as (
     select distinct
@@ -49,7 +50,12 @@ said as (
         configured.field_path,
         configured.channel,
         configured.purpose,
-        {{ try_json_text_at('versions.document', 'configured.field_path') }} as value_text,
+        -- nearly every path is one of custom fields: those are opened once, not with each path
+        case
+            when starts_with(configured.field_path, 'custom.')
+                then {{ try_json_text_at('versions.doc.custom', 'substr(configured.field_path, 8)') }}
+            else {{ try_json_text_at('versions.document', 'configured.field_path') }}
+        end as value_text,
         {{ ts_utc('versions.created_at') }} as created_at,
         {{ ts_utc('versions.last_modified_at') }} as last_modified_at,
         {{ ts_utc('versions.loaded_at') }} as learned_at
