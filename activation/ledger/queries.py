@@ -98,7 +98,12 @@ class Queries(LedgerFile):
                 raise LedgerError(
                     f"rows are not accounted for: {row.object}/{row.kind} planned {row.planned}, ended {ended}, open {row.open};"
                     " keep a copy of the ledger and report this",
-                    run_id=run_id, object=row.object, kind=row.kind, planned=row.planned, ended=ended, open=row.open,
+                    run_id=run_id,
+                    object=row.object,
+                    kind=row.kind,
+                    planned=row.planned,
+                    ended=ended,
+                    open=row.open,
                 )
         (torn,) = self._db.execute(
             """
@@ -207,7 +212,8 @@ class Queries(LedgerFile):
         """The newest runs and what is open."""
         columns = ", ".join(field.name for field in fields(Run))
         runs = self._db.execute(
-            f"select {columns} from runs order by started_at_ms desc, run_id desc limit ?", (runs_max,)  # noqa: S608
+            f"select {columns} from runs order by started_at_ms desc, run_id desc limit ?",  # noqa: S608 - column names of a dataclass
+            (runs_max,),
         ).fetchall()
         open_rows = self._db.execute(
             "select state, count(*) from items where state in ('staged', 'sending', 'unknown') group by state order by state"

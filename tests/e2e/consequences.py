@@ -1,4 +1,4 @@
-"""What a scenario of the shop day led to, read from the story: the rows sent about its person, and what the ledger says of them."""
+"""What a scenario of the shop day led to, read from the story: rows sent about its person, and their verdicts."""
 
 from __future__ import annotations
 

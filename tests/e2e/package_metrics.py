@@ -111,7 +111,7 @@ def _orders(lines: pd.DataFrame, numbers: Sequence[int], *, shift: pd.Timedelta)
 def _owners(shared: pd.DataFrame, numbers: Sequence[int]) -> dict[int, str]:
     """Whose orders they are that somebody made without logging in under the address of a household's customer.
 
-    The customer's, if the address is verified (the number modulo 5 is not 3); else those of the customer who shares it, if verified.
+    The customer's, if the address is verified (the number modulo 5 is not 3); else the verified customer's who shares it.
     """
     owners = {number: f"household-{number}" for number in numbers if number % 5 != 3}
     pairs = zip(shared["household_id"], shared["other_household_id"].astype("int64"), strict=True)

@@ -21,7 +21,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def dbt(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "CARTWIRE_WAREHOUSE": str(folder / "warehouse.duckdb"), "DBT_TARGET_PATH": str(folder / "target")}
+    environment = {
+        **os.environ,
+        "CARTWIRE_WAREHOUSE": str(folder / "warehouse.duckdb"),
+        "DBT_TARGET_PATH": str(folder / "target"),
+    }
     command = [DBT, "--no-use-colors", *arguments, "--log-path", str(folder / "logs")]
     return subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, env=environment)
 

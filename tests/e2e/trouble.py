@@ -52,6 +52,7 @@ class Trouble:
     bound_after_plan: tuple[object, object] = (None, None)
     addresses: frozenset[str] = frozenset()
     set_aside: list[tuple[str, str]] = field(default_factory=list)
+    fired_twice: list[dict[str, Any]] | None = None
     received: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def tell(self, name: str, *arguments: str, **changes: str) -> Chapter:
@@ -90,6 +91,7 @@ def tell_trouble(sandbox: Sandbox, folder: Path) -> Trouble:
     told.tell("release of nothing", "release", "users")
     _interruptions(told)
     _holds(told)
+    told.fired_twice = sandbox.admin("iterable", "GET", "triggers?list=0")["duplicates"]
     return told
 
 

@@ -27,6 +27,13 @@ _NOT_COPIED = (
     "paymentInfo",
 )
 
+# Changes of the others are held by rule: another profile owns their address.
+OWN_IDENTIFIER = """
+select users.user_id from activation.iterable_users as users
+inner join changes.recipients as recipients on users.profile_id = recipients.profile_id
+where users.user_id is not null and recipients.hold_reason is null
+"""
+
 
 @dataclass
 class Wanted:
@@ -50,7 +57,8 @@ class Shopping:
         self.wanted = Wanted()
         self._sandbox, self._random = sandbox, random_source
         with duckdb.connect(str(warehouse), read_only=True) as conn:
-            self._customers = _documents(conn, "customers")
+            known = {one for (one,) in conn.execute(OWN_IDENTIFIER).fetchall()}
+            self._customers = [customer for customer in _documents(conn, "customers") if customer["id"] in known]
             self._orders = [order for order in _documents(conn, "orders") if _is_copyable(order)]
             self._payments = [one for one in _documents(conn, "payments") if _was_charged(one)]
             self._carts = [

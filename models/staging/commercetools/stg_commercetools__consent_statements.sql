@@ -53,7 +53,9 @@ said as (
         -- nearly every path is one of custom fields: those are opened once, not with each path
         case
             when starts_with(configured.field_path, 'custom.')
-                then {{ try_json_text_at('versions.doc.custom', 'substr(configured.field_path, 8)') }}
+                then {{ try_json_text_at(
+                    'versions.doc.custom', 'substr(configured.field_path, 8)'
+                ) }}
             else {{ try_json_text_at('versions.document', 'configured.field_path') }}
         end as value_text,
         {{ ts_utc('versions.created_at') }} as created_at,
