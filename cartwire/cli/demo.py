@@ -120,10 +120,10 @@ def _start_over() -> None:
     """An empty demo folder, but for the project as dbt parsed it: parsing anew takes 5 s."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for left in FOLDER.iterdir():
-        if left.is_dir() and left.name != "dbt":
-            shutil.rmtree(left)
-        elif not left.is_dir():
+        if left.is_symlink() or left.is_file():
             left.unlink()
+        elif left.name != "dbt":
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _write_env(servers: dict[str, Any]) -> Path:

@@ -58,7 +58,7 @@ class Shopping:
         self._sandbox, self._random = sandbox, random_source
         with duckdb.connect(str(warehouse), read_only=True) as conn:
             known = {one for (one,) in conn.execute(OWN_IDENTIFIER).fetchall()}
-            self._customers = [customer for customer in _documents(conn, "customers") if customer["id"] in known]
+            self._customers = [one for one in _documents(conn, "customers") if one["id"] in known and "custom" in one]
             self._orders = [order for order in _documents(conn, "orders") if _is_copyable(order)]
             self._payments = [one for one in _documents(conn, "payments") if _was_charged(one)]
             self._carts = [

@@ -52,7 +52,7 @@ said as (
         configured.purpose,
         -- nearly every path is one of custom fields: those are opened once, not with each path
         case
-            when starts_with(configured.field_path, 'custom.')
+            when configured.field_path like 'custom.%'
                 then {{ try_json_text_at(
                     'versions.doc.custom', 'substr(configured.field_path, 8)'
                 ) }}
