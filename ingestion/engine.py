@@ -97,7 +97,7 @@ def state() -> dict[str, Any]:
 
 def run(pipeline: dlt.Pipeline, source: Any, progress: Progress) -> None:
     """Extract, then write all of it in one load package; state moves with the package or not at all."""
-    with _no_cycle_search():
+    with _rarer_cycle_searches():
         pipeline.extract(source, loader_file_format="parquet", schema_contract=CONTRACT)
     progress("store", 0, None)
     pipeline.normalize()
@@ -117,15 +117,19 @@ def into(table: Table, columns: Mapping[str, Sequence[object]]) -> Any:
 
 
 @contextmanager
-def _no_cycle_search() -> Iterator[None]:
-    """A page is some 100,000 fresh objects without any cycle; Python's search for cycles among them takes as long as the parse."""
-    was_enabled = gc.isenabled()
-    gc.disable()
+def _rarer_cycle_searches() -> Iterator[None]:
+    """A page is some 200,000 fresh objects, and at its usual pace Python's search for cycles takes as long as their parse.
+
+    Never searching would keep every page in memory; what was there before the load is left out of the searches.
+    """
+    usual = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(50_000, 2, 2)
     try:
         yield
     finally:
-        if was_enabled:
-            gc.enable()
+        gc.set_threshold(*usual)
+        gc.unfreeze()
 
 
 def _ensure(session: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
