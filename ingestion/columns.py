@@ -90,6 +90,7 @@ class Table:
         keys: what identifies a row; () replaces the whole table, as `is_replaced` does.
         version: integer column; among rows of one key the highest wins, and a row that brings nothing new changes nothing.
         is_insert_only: a key that is known keeps its first row.
+        is_appended: rows are written as they come; for a table that is empty and a scan that meets each key once.
     """
 
     schema: str
@@ -99,6 +100,7 @@ class Table:
     version: str | None = None
     is_insert_only: bool = False
     is_replaced: bool = False
+    is_appended: bool = False
 
     def hints(self) -> dict[str, dict[str, object]]:
         """Column hints for dlt."""
@@ -110,6 +112,8 @@ class Table:
         """Write disposition for dlt."""
         if self.is_replaced or not self.keys:
             return {"disposition": "replace"}
+        if self.is_appended:
+            return {"disposition": "append"}
         if self.is_insert_only:
             return {"disposition": "merge", "strategy": "insert-only"}
         merge: dict[str, object] = {"disposition": "merge", "strategy": "delete-insert"}

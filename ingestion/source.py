@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def load_commercetools(
             stack.callback(connection.close)
         reader = client or stack.enter_context(CommercetoolsClient.from_settings(settings))
         requests_before = reader.requests
-        load = _Load(reader, settings, report, progress or silent)
+        load = _Load(reader, settings, report, progress or silent, connection)
         pipeline = stack.enter_context(engine.open_pipeline(PIPELINE, connection, tables, settings.state_dir))
         engine.run(pipeline, engine.make_source(PIPELINE, load.readers()), progress or silent)
         report.requests = reader.requests - requests_before
@@ -79,8 +80,16 @@ def load_commercetools(
 class _Load:
     """One load in progress: the horizon that all resources share, and what is counted."""
 
-    def __init__(self, client: CommercetoolsClient, settings: Settings, report: LoadReport, progress: Progress) -> None:
+    def __init__(
+        self,
+        client: CommercetoolsClient,
+        settings: Settings,
+        report: LoadReport,
+        progress: Progress,
+        connection: duckdb.DuckDBPyConnection,
+    ) -> None:
         self.horizon = Horizon()
+        self._connection = connection
         self._client = client
         self._settle = timedelta(seconds=settings.settle_seconds)
         self._project = f"{urlsplit(settings.ctp_api_url).hostname}/{settings.ctp_project_key}"
@@ -113,6 +122,7 @@ class _Load:
 
     def _tables(self, resource: Resource, pages: Iterator[list[Any]]) -> Iterator[Any]:
         repeats = Repeats()
+        into_newest, into_history = self._targets(resource)
         rows_read = malformed_read = 0
         for results in pages:
             documents, malformed = repeats.left_out(*split(results))
@@ -120,8 +130,8 @@ class _Load:
             malformed_read += len(malformed)
             if documents:
                 columns = _columns(documents, self._server_time())
-                yield engine.into(newest(resource), columns)
-                yield engine.into(history(resource), columns)
+                yield engine.into(into_newest, columns)
+                yield engine.into(into_history, columns)
             if malformed:
                 yield engine.into(MALFORMED_TABLE, _malformed_columns(resource, malformed, self._server_time()))
             self._progress(resource.name, rows_read, None)
@@ -129,6 +139,16 @@ class _Load:
         self._report.rows[resource.name] = rows_read
         if malformed_read:
             self._report.malformed[resource.name] = malformed_read
+
+    def _targets(self, resource: Resource) -> tuple[Table, Table]:
+        """Both tables. The first load of a resource appends: merging through a staging copy writes every document twice.
+
+        A load killed between two appended files leaves rows and no cursor; the next one finds them and merges.
+        """
+        tables = (newest(resource), history(resource))
+        if any(self._connection.execute(f"from {SCHEMA}.{table.name} limit 1").fetchall() for table in tables):
+            return tables
+        return replace(tables[0], is_appended=True), replace(tables[1], is_appended=True)
 
     def _server_time(self) -> datetime:
         if self.horizon.server_time is None:

@@ -28,6 +28,16 @@ def pytest_configure() -> None:
     os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
 
 
+@pytest.fixture(autouse=True)
+def environment_as_before() -> Iterator[None]:
+    """What a run exports to dbt and Prefect ends with the test."""
+    before = {name: value for name, value in os.environ.items() if name.startswith(OURS)}
+    yield
+    for name in [name for name in os.environ if name.startswith(OURS)]:
+        del os.environ[name]
+    os.environ.update(before)
+
+
 @dataclass(frozen=True)
 class Sandbox:
     """A running `python -m sandbox`."""
