@@ -97,8 +97,16 @@ def summary(report: RunReport) -> str:
     writes = ", ".join(f"{count} {endpoint}" for endpoint, count in sorted(report.requests.items())) or "none"
     lines.append(f"requests: {writes}")
     for name, seconds in sorted(report.latency_s.items()):
-        lines.append(f"{name}: accepted {seconds['p50']:.0f} s after the change (median), {seconds['p95']:.0f} s (p95)")
+        lines.append(f"{name}: accepted {_span(seconds['p50'])} after the change (median), {_span(seconds['p95'])} (p95)")
     if report.data_docs:
         lines.append(f"gate: {report.data_docs}")
     lines += [f"! {sentence}" for sentence in report.attention]
     return "\n".join(lines)
+
+
+def _span(seconds: float) -> str:
+    """A wait as people say it; the exact seconds are in the JSON."""
+    for unit, size in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
