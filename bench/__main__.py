@@ -12,11 +12,10 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 
-from cartwire.cli.processes import sandbox
+from cartwire.cli.processes import installation, sandbox
 from cartwire.settings import REPOSITORY, Settings
 from flows.context import Run
 from flows.run import sync
@@ -48,7 +47,7 @@ def _measure(weeks: int) -> dict[str, dict[str, dict[str, float]]]:
     documents.parent.mkdir(parents=True, exist_ok=True)
     options = ["--documents", str(documents), "--weeks", str(weeks), "--households", "801", "--visibility-seconds", "1"]
     with tempfile.TemporaryDirectory() as folder, sandbox(options, Path(folder) / "sandbox.log") as servers:
-        settings = _settings(servers, Path(folder))
+        settings = Settings(**installation(servers, Path(folder)))  # type: ignore[arg-type]
         measured = {"first": _one(settings)}
         httpx.post(f"{servers['commercetools_url']}/_sandbox/shop-day", json={}, timeout=60).raise_for_status()
         measured["after a shop day"] = _one(settings)
@@ -68,26 +67,6 @@ def _one(settings: Settings) -> dict[str, dict[str, float]]:
 
     sync(settings, trigger="bench", walk=walk)
     return stages
-
-
-def _settings(servers: dict[str, Any], folder: Path) -> Settings:
-    values = {
-        "CTP_PROJECT_KEY": servers["project_key"],
-        "CTP_CLIENT_ID": servers["client_id"],
-        "CTP_CLIENT_SECRET": servers["client_secret"],
-        "CTP_SCOPES": servers["scopes"],
-        "CTP_API_URL": servers["commercetools_url"],
-        "CTP_AUTH_URL": servers["auth_url"],
-        "ITERABLE_API_KEY": servers["iterable_api_key"],
-        "ITERABLE_API_URL": servers["iterable_url"],
-        "CARTWIRE_SECRET": "bench-secret-bench-secret-bench-secret",
-        "CARTWIRE_WAREHOUSE": folder / "warehouse.duckdb",
-        "CARTWIRE_LEDGER": folder / "ledger.sqlite",
-        "CARTWIRE_ANALYST_DB": folder / "analyst.duckdb",
-        "CARTWIRE_STATE_DIR": folder,
-        "CARTWIRE_VISIBILITY_SECONDS": 1,
-    }
-    return Settings(**values)
 
 
 def _reset_peak() -> None:

@@ -130,16 +130,7 @@ def send_withdrawals(run: Run) -> None:
     )
     if counts.planned:
         run.close_warehouse()
-        deliver(
-            run.ledger,
-            run.iterable,
-            run.run_id,
-            WITHDRAWALS,
-            visibility_s=run.settings.visibility_seconds,
-            unknown_outcome=unknown_outcomes(run.settings),
-            progress=run.progress,
-            sleep=run.sleep,
-        )
+        _deliver(run, WITHDRAWALS)
 
 
 def build(run: Run) -> None:
@@ -185,17 +176,21 @@ def held_objects(run: Run, contracts: Contracts) -> dict[str, str]:
 
 def send(run: Run) -> None:
     """Deliver lane by lane; at the end everything planned has one verdict."""
+    _deliver(run, THE_REST)
+    run.ledger.prove_conservation(run.run_id)
+
+
+def _deliver(run: Run, stage: str) -> None:
     deliver(
         run.ledger,
         run.iterable,
         run.run_id,
-        THE_REST,
+        stage,
         visibility_s=run.settings.visibility_seconds,
         unknown_outcome=unknown_outcomes(run.settings),
         progress=run.progress,
         sleep=run.sleep,
     )
-    run.ledger.prove_conservation(run.run_id)
 
 
 def fold_outcomes(run: Run) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -15,14 +17,14 @@ import click
 import httpx
 
 from cartwire.cli.output import as_json, emit_json, progress, summary
-from cartwire.cli.processes import free_port, prefect_server, sandbox, wait_for
+from cartwire.cli.processes import free_port, installation, prefect_server, sandbox, wait_for
 from cartwire.errors import CartwireError
+from cartwire.lock import LeaseTaken, lease
 from cartwire.settings import REPOSITORY, load_settings
 
 if TYPE_CHECKING:
     from flows.report import RunReport
 
-FOLDER = REPOSITORY / "var" / "demo"
 _AT_THE_SANDBOX = {"subscriptions/unsubscribe": "subscriptions.bulk"}
 _WARNING = "CARTWIRE_VISIBILITY_SECONDS=1 on both sides (Iterable itself may take a minute to show what it accepted)"
 
@@ -40,10 +42,10 @@ def command(full: bool, households: int, keep_running: bool, as_json: bool) -> i
     started = time.monotonic()
     weeks = 52 if full else 13
     say = (lambda text: None) if as_json else click.echo
-    _start_over()
     with ExitStack() as stack:
-        home, port = REPOSITORY / "var" / "prefect", free_port()
-        api = stack.enter_context(prefect_server(home, FOLDER / "prefect.log", port))
+        folder = stack.enter_context(_own_folder())
+        home, port = folder / "prefect", free_port()
+        api = stack.enter_context(prefect_server(home, folder / "prefect.log", port))
         say(f"sandbox: {households} households, {weeks} weeks of shopping; {_WARNING}")
         documents = REPOSITORY / "var" / "documents" / f"{weeks}w-{households}.sqlite"
         options = [
@@ -59,10 +61,10 @@ def command(full: bool, households: int, keep_running: bool, as_json: bool) -> i
         # Prefect reads its settings when it is imported.
         os.environ.update({"PREFECT_API_URL": api, "PREFECT_HOME": str(home), "PREFECT_LOGGING_LEVEL": "WARNING"})
         Thread(target=_import_ahead, daemon=True).start()
-        servers = stack.enter_context(sandbox(options, FOLDER / "sandbox.log"))
-        env_file = _write_env(servers)
+        servers = stack.enter_context(sandbox(options, folder / "sandbox.log"))
+        env_file = _write_env(installation(servers, folder), folder)
         os.environ["CARTWIRE_ENV_FILE"] = str(env_file)
-        wait_for(f"{api}/health", FOLDER / "prefect.log")
+        wait_for(f"{api}/health", folder / "prefect.log")
         say(
             f"ready after {time.monotonic() - started:.0f} s. Prefect: http://127.0.0.1:{port}  commercetools: {servers['commercetools_url']}"
             f"  Iterable: {servers['iterable_url']}"
@@ -71,7 +73,7 @@ def command(full: bool, households: int, keep_running: bool, as_json: bool) -> i
         _check(rounds)
         if as_json:
             emit_json([{"title": title, "report": report.as_dict(), "received": received} for title, report, received in rounds])
-        say(_where_next(env_file, documents, time.monotonic() - started))
+        say(_where_next(folder, documents, time.monotonic() - started))
         if keep_running:
             _wait_for_interrupt(say)
     return 0
@@ -126,43 +128,43 @@ def _writes(servers: dict[str, Any]) -> dict[str, int]:
     return counts
 
 
-def _start_over() -> None:
-    """An empty demo folder, but for the project as dbt parsed it: parsing anew takes 5 s."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for left in FOLDER.iterdir():
+@contextmanager
+def _own_folder() -> Iterator[Path]:
+    """`var/demo`, or `var/demo-2` and so on where another demo is at work; nobody else's until the block ends."""
+    for number in count(1):
+        folder = REPOSITORY / "var" / ("demo" if number == 1 else f"demo-{number}")
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(lease(folder))
+            except LeaseTaken:
+                continue
+            _start_over(folder)
+            yield folder
+            return
+
+
+def _start_over(folder: Path) -> None:
+    """An empty demo folder, but for what costs seconds to make anew and holds no shop data: dbt's parse, Prefect's database."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.iterdir():
         if left.is_symlink() or left.is_file():
             left.unlink()
-        elif left.name != "dbt":
+        elif left.name not in ("dbt", "prefect"):
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _write_env(servers: dict[str, Any]) -> Path:
-    values = {
-        "CTP_PROJECT_KEY": servers["project_key"],
-        "CTP_CLIENT_ID": servers["client_id"],
-        "CTP_CLIENT_SECRET": servers["client_secret"],
-        "CTP_SCOPES": servers["scopes"],
-        "CTP_API_URL": servers["commercetools_url"],
-        "CTP_AUTH_URL": servers["auth_url"],
-        "ITERABLE_API_KEY": servers["iterable_api_key"],
-        "ITERABLE_API_URL": servers["iterable_url"],
-        "CARTWIRE_SECRET": "demo-secret-demo-secret-demo-secret-demo",
-        "CARTWIRE_WAREHOUSE": FOLDER / "warehouse.duckdb",
-        "CARTWIRE_LEDGER": FOLDER / "ledger.sqlite",
-        "CARTWIRE_ANALYST_DB": FOLDER / "analyst.duckdb",
-        "CARTWIRE_STATE_DIR": FOLDER,
-        "CARTWIRE_VISIBILITY_SECONDS": 1,
-    }
+def _write_env(values: dict[str, str], folder: Path) -> Path:
     for name in values:
         os.environ.pop(name, None)
-    path = FOLDER / "demo.env"
+    path = folder / "demo.env"
     path.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
     return path
 
 
-def _where_next(env_file: Path, documents: Path, seconds: float) -> str:
-    cartwire = f".venv/bin/cartwire --env-file {env_file.relative_to(REPOSITORY)}"
-    analyst = (FOLDER / "analyst.duckdb").relative_to(REPOSITORY)
+def _where_next(folder: Path, documents: Path, seconds: float) -> str:
+    place = folder.relative_to(REPOSITORY)
+    cartwire = f".venv/bin/cartwire --env-file {place}/demo.env"
+    analyst = place / "analyst.duckdb"
     return f"""
 all counts add up, the sandbox received exactly these requests, and the third sync wrote nothing ({seconds:.0f} s)
 
@@ -172,7 +174,7 @@ look next:
   .venv/bin/python -c "import duckdb; print(duckdb.connect('{analyst}', read_only=True).sql('from marts.customer_metrics limit 5'))"
   .venv/bin/cartwire demo --keep-running        (leaves both APIs and Prefect up)
 your own projects: docs/how-to/connect-your-projects.md
-the shop's documents are kept in {documents.relative_to(REPOSITORY)}; everything else is in {FOLDER.relative_to(REPOSITORY)}"""
+the shop's documents are kept in {documents.relative_to(REPOSITORY)}; everything else is in {place}"""
 
 
 def _wait_for_interrupt(say: Any) -> None:

@@ -65,6 +65,27 @@ def sandbox(arguments: list[str], log: Path) -> Iterator[dict[str, Any]]:
         yield json.loads(line)
 
 
+def installation(servers: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """Settings, as environment variables, of an installation in `folder` against a sandbox (what `sandbox` yields)."""
+    values = {
+        "CTP_PROJECT_KEY": servers["project_key"],
+        "CTP_CLIENT_ID": servers["client_id"],
+        "CTP_CLIENT_SECRET": servers["client_secret"],
+        "CTP_SCOPES": servers["scopes"],
+        "CTP_API_URL": servers["commercetools_url"],
+        "CTP_AUTH_URL": servers["auth_url"],
+        "ITERABLE_API_KEY": servers["iterable_api_key"],
+        "ITERABLE_API_URL": servers["iterable_url"],
+        "CARTWIRE_SECRET": "sandbox-secret-sandbox-secret-sandbox-secret",
+        "CARTWIRE_WAREHOUSE": folder / "warehouse.duckdb",
+        "CARTWIRE_LEDGER": folder / "ledger.sqlite",
+        "CARTWIRE_ANALYST_DB": folder / "analyst.duckdb",
+        "CARTWIRE_STATE_DIR": folder,
+        "CARTWIRE_VISIBILITY_SECONDS": 1,
+    }
+    return {name: str(value) for name, value in values.items()}
+
+
 @contextmanager
 def prefect_server(home: Path, log: Path, port: int) -> Iterator[str]:
     """A local Prefect server; yields its API address at once, before it answers (see `wait_for`)."""
