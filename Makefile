@@ -60,5 +60,5 @@ bench: setup ## what README states about time and memory, measured again
 docs: setup ## generated reference pages
 	@$(BIN)/python -m docs.generate
 
-clean: ## remove the environment and everything a demo made
-	@rm -rf $(VENV) var target logs
+clean: ## remove the environment and everything a demo made (never your ledger)
+	@rm -rf $(VENV) var/demo* var/documents target logs
