@@ -18,7 +18,6 @@ def render(template: str, folder: Path) -> str:
     from dbt.cli.main import dbtRunner
 
     os.environ["CARTWIRE_WAREHOUSE"] = str(folder / "warehouse.duckdb")
-    os.environ["CARTWIRE_CONFIG"] = str(REPOSITORY / "config")
     arguments = ["compile", "--inline", template, "--quiet", "--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY)]
     outcome = dbtRunner().invoke([*arguments, "--target-path", str(folder / "target"), "--log-path", str(folder / "logs")])
     assert outcome.success, outcome.exception

@@ -102,7 +102,6 @@ def compile_project(config: Path, folder: Path) -> Project:
     connection.execute(_SCHEMA)
     connection.close()
     os.environ["CARTWIRE_WAREHOUSE"] = str(template)
-    os.environ["CARTWIRE_CONFIG"] = str(config)
     arguments = ["build", "--exclude-resource-type", "test", "unit_test", "--select", *_SELECTED, "--quiet"]
     arguments += ["--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY)]
     arguments += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]

@@ -21,6 +21,12 @@ GOOD = {
 }
 
 
+@pytest.fixture(autouse=True)
+def nothing_exported(monkeypatch: pytest.MonkeyPatch) -> None:
+    for field in Settings.model_fields.values():
+        monkeypatch.delenv(str(field.alias), raising=False)
+
+
 def dotenv(folder: Path, values: dict[str, str]) -> Path:
     path = folder / ".env"
     path.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
