@@ -49,6 +49,7 @@ create table if not exists delivered.users (
 create table if not exists delivered.user_fields (
     person_key varchar, field varchar, type varchar, value varchar, fingerprint varchar
 );
+create table if not exists delivered.carts (person_key varchar, fingerprint varchar, accepted_at timestamp);
 create table if not exists delivered.held_history (
     object varchar, kind varchar, subject varchar, person_key varchar, occurred_at timestamp,
     reason varchar, run_id varchar, seen_at timestamp

@@ -31,6 +31,12 @@ create table if not exists delivered.user_fields (
     fingerprint varchar
 );
 
+create table if not exists delivered.carts (
+    person_key varchar,
+    fingerprint varchar,
+    accepted_at timestamp
+);
+
 create table if not exists delivered.held_history (
     object varchar,
     kind varchar,

@@ -2,4 +2,5 @@
 delete from delivered.outcomes;
 delete from delivered.users;
 delete from delivered.user_fields;
+delete from delivered.carts;
 delete from delivered.folded;

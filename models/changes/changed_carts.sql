@@ -27,6 +27,10 @@ purchases_in_run as (
     group by person_key
 ),
 
+delivered_carts as (
+    select * from {{ source('delivered', 'carts') }}
+),
+
 settings as (
     select without_consent from {{ ref('objects') }}
     where object = 'carts' and kind = 'carts' and is_enabled
@@ -67,7 +71,8 @@ wanted as (
         purchases_in_run.last_purchase,
         outcomes.state as settled_state,
         outcomes.is_sticky as settled_is_sticky,
-        coalesce(nullif(outcomes.fingerprint, ''), 'empty') as settled_fingerprint
+        coalesce(nullif(outcomes.fingerprint, ''), 'empty') as settled_fingerprint,
+        coalesce(delivered_carts.fingerprint, 'empty') as shown_fingerprint
     from recipients
     cross join settings
     inner join people on recipients.profile_id = people.profile_id
@@ -75,6 +80,7 @@ wanted as (
     left join carts on recipients.profile_id = carts.profile_id
     left join purchases_in_run on recipients.person_key = purchases_in_run.person_key
     left join outcomes on recipients.person_key = outcomes.subject
+    left join delivered_carts on recipients.person_key = delivered_carts.person_key
     where carts.profile_id is not null or (outcomes.subject is not null and people.should_exist)
 ),
 
@@ -107,6 +113,9 @@ unsettled as (
                 and settled_state in ('held', 'suppressed')
                 then false
             when verdict = 'send' and last_purchase is not null then true
+            -- what Iterable shows already is not sent again, whatever was held or suppressed since
+            when verdict = 'send' and wanted_fingerprint = shown_fingerprint then false
+            when verdict = 'send' and settled_state = 'accepted' then true
             else not (
                 settled_fingerprint = fingerprint
                 and coalesce(settled_state = 'accepted' or settled_is_sticky, false)

@@ -251,8 +251,10 @@ class SmallMarts:
         elif row["object"] == "identities":
             self.execute("update delivered.users set email = ? where person_key = ?", row["email"], row["person_key"])
         elif row["object"] == "purchases":
-            empty = {**row, "subject": row["person_key"]}
-            self._outcome("carts", "carts", empty, "empty", "accepted", "", True)
+            self.execute("update delivered.carts set fingerprint = 'empty' where person_key = ?", row["person_key"])
+        elif row["object"] == "carts":
+            self.execute("delete from delivered.carts where person_key = ?", row["person_key"])
+            self.put("delivered.carts", person_key=row["person_key"], fingerprint=row["fingerprint"], accepted_at=NOW)
 
     def _outcome(
         self, name: str, kind: str, row: Mapping[str, Any], fingerprint: str, state: str, reason: str, is_sticky: bool

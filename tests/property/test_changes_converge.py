@@ -399,6 +399,24 @@ def test_a_suppressed_cart_is_planned_again_when_consent_comes(marts: SmallMarts
     assert only(marts.rows("changes.changed_carts"))["verdict"] == "send"
 
 
+def test_a_cart_iterable_still_shows_is_not_sent_again_after_consent_went_and_came(marts: SmallMarts) -> None:
+    bob = marts.guest("bob")
+    marts.consent("bob", bob, email="granted")
+    marts.cart("bob")
+    marts.build()
+    assert only(marts.rows("changes.changed_carts"))["verdict"] == "send"
+    marts.fold()
+    marts.consent("bob", bob, email="withdrawn")
+    marts.build()
+    assert only(marts.rows("changes.changed_carts"))["verdict"] == "suppressed"
+    marts.fold()
+    marts.build()
+    assert marts.changed() == {}
+    marts.consent("bob", bob, email="granted")
+    marts.build()
+    assert marts.rows("changes.changed_carts") == []
+
+
 def test_a_fact_is_sent_once_whatever_becomes_of_its_content(marts: SmallMarts) -> None:
     marts.registered("ada")
     marts.order("ada", "1")

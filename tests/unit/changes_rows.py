@@ -39,6 +39,7 @@ create table delivered.user_fields (person_key varchar, field varchar, "type" va
 create table delivered.held_history (object varchar, kind varchar, subject varchar, person_key varchar,
     occurred_at timestamp, reason varchar, run_id varchar, seen_at timestamp);
 create table delivered.folded (settlement_id varchar);
+create table delivered.carts (person_key varchar, fingerprint varchar, accepted_at timestamp);
 create table config.objects (object varchar, kind varchar, is_enabled boolean, max_age_hours integer,
     without_consent varchar, guard_share double, guard_min_rows bigint, unknown_outcome varchar);
 create table config.test_profiles (email varchar, customer_id varchar, comment varchar);
