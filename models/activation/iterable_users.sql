@@ -1,6 +1,7 @@
 -- Grain: profile_id. What Iterable should know of each person with an address. An address is one
 -- Iterable user: where profiles share it, is_owner says whose it is (a verified registered profile
--- before another registered one before a guest; among equals the newest activity; profile_id
+-- before another registered one before a guest; among equals whom Iterable has under it already, so
+-- that nobody's rows stop because somebody else was active; then the newest activity; profile_id
 -- settles a tie). Deleted customers keep a row that owns nothing.
 with profiles as (
     select * from {{ ref('profiles') }}
@@ -20,6 +21,22 @@ consent as (
         ) }} as consent
     from {{ ref('consent_state') }}
     group by profile_id
+),
+
+holders as (
+    select profiles.profile_id
+    from profiles
+    inner join {{ source('delivered', 'users') }} as delivered_users
+        on
+            profiles.person_key = delivered_users.person_key
+            and profiles.email = delivered_users.email
+    union
+    select profiles.profile_id
+    from profiles
+    inner join {{ ref('stg_iterable__users') }} as existing_users
+        on
+            profiles.customer_id = existing_users.user_id
+            and profiles.email = existing_users.email
 ),
 
 mapped as (
@@ -50,6 +67,7 @@ joined as (
                     profiles.profile_type = 'registered' and profiles.is_email_verified, false
                 ) desc,
                 profiles.profile_type = 'registered' desc,
+                holders.profile_id is not null desc,
                 profiles.last_activity_at desc nulls last,
                 profiles.profile_id asc
         ) = 1 as is_owner,
@@ -91,6 +109,7 @@ joined as (
             profiles.profile_id = metrics.profile_id
             and profiles.currency_code = metrics.currency_code
     left join consent on profiles.profile_id = consent.profile_id
+    left join holders on profiles.profile_id = holders.profile_id
     left join mapped on profiles.profile_id = mapped.profile_id
 ),
 
