@@ -66,3 +66,19 @@ def test_nothing_personal_stays_in_the_working_folder_or_the_staging_tables(worl
     world.load()  # the first appends; the second goes through the staging tables
     assert not list((world.settings.state_dir / "dlt").rglob("*.parquet"))
     assert world.one("select count(*) from raw_staging.customers") == 0
+
+
+def test_a_first_load_begins_every_history_with_the_rows_it_read(world: World) -> None:
+    world.load()
+    for table in ("customers", "orders", "messages"):
+        assert world.rows(f"from raw.{table} order by id") == world.rows(f"from raw.{table}_history order by id")
+    assert world.one("select count(*) from raw.customers_history") == CUSTOMERS
+
+
+def test_a_first_load_killed_before_it_wrote_the_histories_has_them_after_the_next(world: World) -> None:
+    world.load()
+    world.connection.execute("truncate raw.customers_history")
+    world.sandbox.admin("POST", "/touch", {"resource": "customers"})
+    world.load()
+    versions = "select count(*), count(distinct version) from raw.customers_history group by id"
+    assert set(world.rows(versions)) == {(2, 2)}
