@@ -15,7 +15,9 @@ from activation.field_types import conflicts
 from activation.fold import fold
 from activation.freeze import freeze_stage
 from activation.publish import publish_ledger_views, publish_marts
+from activation.routes import ROUTES
 from activation.settle import resolve_unknown
+from activation.verdicts import NEVER_HELD
 from cartwire import clock
 from cartwire.config_check import check_config
 from cartwire.settings import REPOSITORY, Settings
@@ -149,7 +151,14 @@ def publish(run: Run) -> None:
 
 
 def freeze(run: Run) -> None:
-    """Gate the changed rows and write them, with the consent of everyone concerned, into the ledger; then let the warehouse go."""
+    """Gate the changed rows and write them, with the consent of everyone concerned, into the ledger; then let the warehouse go.
+
+    Under a full pause nothing is planned, so that a pause of a week leaves no week of held rows.
+    """
+    run.pauses = run.ledger.pauses()
+    if any(pause.is_full for pause in run.pauses):
+        run.close_warehouse()
+        return
     contracts = load_contracts(REPOSITORY / "models")
     counts = freeze_stage(
         run.warehouse,
@@ -168,10 +177,18 @@ def freeze(run: Run) -> None:
 
 
 def held_objects(run: Run, contracts: Contracts) -> dict[str, str]:
-    """Object or event kind → why this run must not deliver it: a failed test, or a field type that conflicts at Iterable."""
+    """Object or kind → why this run must not deliver it: a failed test, a type that conflicts at Iterable, or a pause."""
     failed = {model.removeprefix("changed_"): run.held[model] for model in MODELS_OF_THE_REST if model in run.held}
     mapped = run.warehouse.execute("select iterable_field, type from config.attribute_map where is_enabled").fetchall()
-    return {**failed, **conflicts(contracts, run.iterable.get_fields(), mapped)}
+    return {**failed, **conflicts(contracts, run.iterable.get_fields(), mapped), **_paused(run)}
+
+
+def _paused(run: Run) -> dict[str, str]:
+    """Object or kind → the pause on it, as it stands now."""
+    run.pauses = run.ledger.pauses()
+    full = [pause.sentence for pause in run.pauses if pause.is_full]
+    named = {pause.name: pause.sentence for pause in run.pauses if not pause.is_full}
+    return {**{name: full[0] for name in ROUTES if full and name not in NEVER_HELD}, **named}
 
 
 def send(run: Run) -> None:

@@ -17,7 +17,7 @@ from cartwire.lock import LeaseTaken
 from cartwire.masking import mask, mask_handlers
 from cartwire.settings import Settings, load_settings
 from flows.context import Progress, Run, no_progress
-from flows.report import RunReport
+from flows.report import SKIPPED, RunReport
 from flows.run import sync as run_sync
 from flows.steps import STEPS, Step
 
@@ -46,7 +46,7 @@ def walk_step(run_id: str, step_name: str) -> float:
 
 @flow(name="sync", persist_result=False, log_prints=False)
 def sync(trigger: str = "schedule", only_test_profiles: bool = False, wait_s: float = 0.0) -> dict[str, Any] | State[Any]:
-    """One sync, as `cartwire sync` does it. A scheduled run that finds the lease taken ends in the state `Skipped`.
+    """One sync, as `cartwire sync` does it. A run that finds the lease taken or sending paused ends in the state `Skipped`.
 
     Returns: the run report; never a row.
     """
@@ -55,6 +55,8 @@ def sync(trigger: str = "schedule", only_test_profiles: bool = False, wait_s: fl
         report = _run(load_settings(), trigger, only_test_profiles, wait_s, no_progress)
     except LeaseTaken as error:
         return Completed(name="Skipped", message=str(error))
+    if report.exit_code == SKIPPED:
+        return Completed(name="Skipped", message="; ".join(report.attention))
     return report.as_dict()
 
 

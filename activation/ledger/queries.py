@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from activation.ledger import reasons
-from activation.ledger.database import LedgerFile
+from activation.ledger.pauses import Pauses
 from activation.ledger.runs import Run
 from cartwire.errors import LedgerError
 
@@ -51,7 +51,7 @@ class LedgerStatus:
     bound_at_ms: int | None
 
 
-class Queries(LedgerFile):
+class Queries(Pauses):
     """Reads that change nothing."""
 
     def counts(self, run_id: str) -> list[Counts]:

@@ -71,6 +71,10 @@ verdicts (item_id, verdict) as materialized (
     select
         staged.item_id,
         case
+            when staged.object <> 'withdrawals' and exists (
+                select 1 from pauses
+                where pauses.resumed_at_ms is null and pauses.name in ('', staged.object, staged.kind)
+            ) then 'paused'
             when staged.consent_requirement = 'any' and not exists (
                 select 1 from consent where consent.person_key = staged.person_key and consent.is_messageable = 1
             ) then 'suppress'
@@ -96,7 +100,7 @@ update items set
     last_event = moves.event,
     reason = case verdicts.verdict
         when 'suppress' then :not_messageable when 'already' then :already_accepted
-        when 'hold' then :over_age when 'busy' then :still_unknown else ''
+        when 'hold' then :over_age when 'busy' then :still_unknown when 'paused' then :paused else ''
     end,
     is_sticky = 0,
     request_id = case moves.event when 'claim' then :request_id else items.request_id end,
@@ -107,7 +111,7 @@ from verdicts
 inner join moves
     on moves.from_state = 'staged'
     and moves.event = case verdicts.verdict
-        when 'already' then 'suppress' when 'busy' then 'hold' else verdicts.verdict
+        when 'already' then 'suppress' when 'busy' then 'hold' when 'paused' then 'hold' else verdicts.verdict
     end
 where items.item_id = verdicts.item_id
 returning items.item_id, items.state
@@ -132,7 +136,7 @@ class Sending(LedgerFile):
         build: Callable[[Sequence[LedgerItem]], bytes],
         at_ms: int | None = None,
     ) -> Claim:
-        """Move to `sending` the rows whose consent and age pass now, the others to suppressed or held; store the intent.
+        """Move to `sending` the rows whose consent, age and switches pass now, the others to suppressed or held; store the intent.
 
         One transaction. `build` makes the body of the rows that remain, in the order of `item_ids`; its hash is stored.
         Rows no longer staged are left out in silence.
@@ -152,6 +156,7 @@ class Sending(LedgerFile):
                     "already_accepted": reasons.ALREADY_ACCEPTED,
                     "over_age": reasons.HISTORY_OVER_AGE,
                     "still_unknown": reasons.STILL_UNKNOWN,
+                    "paused": reasons.PAUSED_MEANWHILE,
                 },
             ).fetchall()
             states = {int(item_id): state for item_id, state in moved}

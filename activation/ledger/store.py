@@ -1,7 +1,7 @@
 """The ledger: one SQLite file, the only copy of what was planned, sent and decided.
 
-Its parts are files of their own: runs, freezing, staging, sending, recovery, queries, folding. One process writes at a
-time, under the lease; others read through `activation.ledger.reading` while it does.
+Its parts are files of their own: runs, pauses, freezing, staging, sending, recovery, queries, folding. One process writes at a
+time, under the lease (the operator's switches and approvals excepted); others read through `activation.ledger.reading`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from pathlib import Path
 from activation.ledger.database import open_writer
 from activation.ledger.folding import Folding
 from activation.ledger.freezing import Freezing
+from activation.ledger.pauses import Pausing
 from activation.ledger.queries import Queries
 from activation.ledger.recovery import Recovering
 from activation.ledger.runs import Runs
 from activation.ledger.staging import Staging
 
 
-class Ledger(Runs, Freezing, Staging, Recovering, Queries, Folding):
+class Ledger(Runs, Pausing, Freezing, Staging, Recovering, Queries, Folding):
     """The writing side of a run."""
 
     @classmethod

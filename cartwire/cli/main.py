@@ -21,6 +21,8 @@ VERBS = {
     "plan": "Show what a sync would send now; sends nothing.",
     "status": "Recent runs, what is held, who holds the lease.",
     "rejections": "Rows that were refused, with the reason.",
+    "pause": "Stop sending, all of it or some objects, until resumed; withdrawals still go.",
+    "resume": "Lift a pause.",
     "release": "Let through what the volume guard held, after looking at it.",
     "doctor": "Check settings, both APIs and this machine; say how to mend each.",
     "serve": "Run the sync by schedule until stopped (Prefect).",
@@ -33,8 +35,8 @@ EXIT_CODES = """\b
 Exit codes:
   0   ok
   10  some rows were rejected
-  11  something is held by a guard, a failed test or an unknown outcome
-  12  skipped: another sync is running
+  11  something is held by a guard, a failed test, a pause or an unknown outcome
+  12  skipped: another sync is running, or sending is paused
   1-6 error (2 settings or config, 3 reading, 4 build or gate, 5 delivery, 6 ledger)"""
 
 

@@ -16,7 +16,7 @@ from cartwire.settings import load_settings
 @click.option("--runs", "runs_max", type=click.IntRange(1, 1000), default=5, show_default=True, help="How many runs.")
 @as_json
 def command(runs_max: int, as_json: bool) -> None:
-    """Recent runs, what is held and why, and who holds the lease. Works while a sync runs."""
+    """Recent runs, what is paused, what is held and why, and who holds the lease. Works while a sync runs."""
     from activation.ledger.reading import read_only
 
     settings = load_settings()
@@ -28,17 +28,28 @@ def command(runs_max: int, as_json: bool) -> None:
     pid = holder(settings.ledger)
     with read_only(settings.ledger) as ledger:
         found = ledger.status(runs_max)
+        pauses = [pause.sentence.replace("paused", pause.name or "everything but withdrawals", 1) for pause in ledger.pauses()]
         runs = [_run(run, pid) for run in found.runs]
         reasons = [
             {"object": name, "kind": kind, "state": state, "rows": rows, "reason": reason}
             for name, kind, state, reason, rows in (ledger.reason_counts(found.runs[0].run_id) if found.runs else [])
         ]
     if as_json:
-        emit_json({"runs": runs, "open_rows": found.open_rows, "newest_run_not_sent": reasons, "lease_holder_pid": pid})
+        emit_json(
+            {
+                "runs": runs,
+                "open_rows": found.open_rows,
+                "newest_run_not_sent": reasons,
+                "paused": pauses,
+                "lease_holder_pid": pid,
+            }
+        )
         return
     click.echo(table(runs, ("run", "trigger", "state", "started", "seconds", "exit")))
     if reasons:
         click.echo("\nnot sent by the newest run:\n" + table(reasons, ("object", "kind", "state", "rows", "reason")))
+    if pauses:
+        click.echo("\npaused:\n" + "\n".join(f"  {sentence}" for sentence in pauses))
     if found.open_rows:
         click.echo("\nopen: " + ", ".join(f"{rows} {state}" for state, rows in found.open_rows.items()))
     click.echo(f"\nlease: {f'process {pid}' if pid else 'free'}")

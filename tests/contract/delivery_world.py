@@ -50,6 +50,7 @@ class World:
         self.slept_s = 0.0
         self._clock, self._monkeypatch = clock, monkeypatch
         self._runs = itertools.count(1)
+        self._numbers = itertools.count(1_000)
         clock.offset_seconds = 0.0
         self.admin("reset", {})
         self.vendor.delete("/_sandbox/faults")
@@ -81,6 +82,10 @@ class World:
     def fault(self, path: str, kind: str, *, nth: int = 1, times: int | None = 1, **more: Any) -> None:
         rule = {"match": {"method": "*", "path": path}, "nth": nth, "times": times, "kind": kind, **more}
         self.admin("faults", {"rules": [rule]})
+
+    def next_number(self) -> int:
+        """For a fact that was never there before."""
+        return next(self._numbers)
 
     def frozen(self, *items: NewItem, consent: list[ConsentRow] | None = None) -> str:
         """A run with one frozen stage of these items."""

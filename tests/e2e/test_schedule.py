@@ -42,6 +42,7 @@ class Scheduled:
     runs_before_kill: list[str] = field(default_factory=list)
     status_after_kill: dict[str, Any] = field(default_factory=dict)
     prefect_states_after_kill: list[str] = field(default_factory=list)
+    states_while_paused: list[str] = field(default_factory=list)
     runs_at_the_end: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     flow_runs: list[dict[str, Any]] = field(default_factory=list)
@@ -110,6 +111,10 @@ class Deployment:
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
+    def pause(self) -> None:
+        """`cartwire pause`."""
+        subprocess.run([CARTWIRE, "pause", "--reason", "a rehearsal"], env=self._environment, cwd=REPOSITORY, check=True)
+
     def _page(self, what: str, body: dict[str, Any]) -> list[dict[str, Any]]:
         response = httpx.post(f"{self._api}/{what}/filter", json=body, timeout=30).raise_for_status()
         page: list[dict[str, Any]] = response.json()
@@ -147,6 +152,10 @@ def _live_through(deployment: Deployment, sandbox: Sandbox) -> Scheduled:
     runs = len(deployment.ledger_states())
     with deployment.served():
         until("the run after the kill is done", lambda: "done" in deployment.ledger_states()[runs:])
+        deployment.pause()
+        ended = len(deployment.states(*ENDS))
+        until("a scheduled run met the pause and ended", lambda: "Skipped" in deployment.states(*ENDS)[ended:])
+        record.states_while_paused = deployment.states(*ENDS)[ended:]
     record.runs_at_the_end = deployment.ledger_states()
     record.faults = compare(deployment.installation, Wanted()).faults
     record.flow_runs, record.task_runs = deployment.stored("flow_runs"), deployment.stored("task_runs")
@@ -165,6 +174,11 @@ def _personal_data(installation: Installation) -> set[str]:
 def test_a_scheduled_run_that_meets_the_lease_ends_as_skipped(scheduled: Scheduled) -> None:
     assert set(scheduled.skipped_states) == {"Skipped"}
     assert scheduled.runs_before_kill == ["done"]
+
+
+def test_a_scheduled_run_of_a_paused_installation_ends_as_skipped(scheduled: Scheduled) -> None:
+    assert scheduled.states_while_paused[-1] == "Skipped"
+    assert "Failed" not in scheduled.states_while_paused
 
 
 def test_the_deployment_fires_by_schedule_more_than_once(scheduled: Scheduled) -> None:
