@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -65,7 +67,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """What one kind of outbound row promises: its model, its place at Iterable, and its columns in file order."""
+    """What one kind of outbound row promises: its model, its place at Iterable, and its columns in file order.
+
+    `is_transition`: it tells of a plain field's change, which has no id of its own; one authority per installation dates it.
+    """
 
     model: str
     object: str
@@ -73,6 +78,7 @@ class Contract:
     endpoint: str = ""
     since: int = 1
     id_rule: str = ""
+    is_transition: bool = False
     columns: tuple[Column, ...] = ()
 
     @property
@@ -81,7 +87,7 @@ class Contract:
         return tuple(column for column in self.columns if column.field is not None)
 
 
-_MODEL_KEYS = frozenset({"object", "kind", "endpoint", "since", "id_rule"})
+_MODEL_KEYS = frozenset({"object", "kind", "endpoint", "since", "id_rule", "is_transition"})
 _COLUMN_KEYS = frozenset(Column.__slots__) - {"name"}
 _BOOLEANS = ("required", "personal", "may_trigger")
 _TEXTS = ("field", "pattern", "unit", "owner")
@@ -95,11 +101,17 @@ def load_contracts(models_dir: Path) -> Mapping[tuple[str, str], Contract]:
     Returns: contracts by (object, kind), in file name order. Models without ``meta.cartwire.object`` are no contract.
     Raises: ConfigError naming file, model and column when a contract cannot be understood.
     """
-    contracts: dict[tuple[str, str], Contract] = {}
     files = sorted(path for suffix in ("*.yml", "*.yaml") for path in models_dir.rglob(suffix))
     if not files:
         raise ConfigError(f"no contract files (*.yml) found in {models_dir}: check where the dbt project lies")
-    for path in files:
+    return _load(tuple((path, path.stat().st_mtime_ns) for path in files))
+
+
+@lru_cache(maxsize=4)
+def _load(files: tuple[tuple[Path, int], ...]) -> Mapping[tuple[str, str], Contract]:
+    """A run asks several times, a worker for ever; the files are read again when one of them changed."""
+    contracts: dict[tuple[str, str], Contract] = {}
+    for path, _ in files:
         for contract in _read_file(path):
             key = (contract.object, contract.kind)
             if key in contracts:
@@ -108,7 +120,7 @@ def load_contracts(models_dir: Path) -> Mapping[tuple[str, str], Contract]:
                     f"{contracts[key].model}; give one of them another kind"
                 )
             contracts[key] = contract
-    return contracts
+    return MappingProxyType(contracts)
 
 
 def contract_of(contracts: Mapping[tuple[str, str], Contract], object_name: str, kind: str) -> Contract | None:
@@ -122,7 +134,7 @@ def contract_of(contracts: Mapping[tuple[str, str], Contract], object_name: str,
 
 def _read_file(path: Path) -> Iterable[Contract]:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) or {}
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" line {mark.line + 1}" if mark is not None else ""
@@ -154,6 +166,8 @@ def _contract(file_name: str, model: Mapping[str, Any], meta: Mapping[str, Any])
     for key in ("object", "kind", "endpoint", "id_rule"):
         if not isinstance(meta.get(key, ""), str):
             raise ConfigError(f"{place}: '{key}' must be text")
+    if not isinstance(meta.get("is_transition", False), bool):
+        raise ConfigError(f"{place}: 'is_transition' must be true or false")
     columns = []
     for entry in model.get("columns") or ():
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
@@ -168,6 +182,7 @@ def _contract(file_name: str, model: Mapping[str, Any], meta: Mapping[str, Any])
         endpoint=meta.get("endpoint", ""),
         since=since,
         id_rule=meta.get("id_rule", ""),
+        is_transition=meta.get("is_transition", False),
         columns=tuple(columns),
     )
 

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from activation import crash_points
 from activation.contracts import Contract
+from activation.event_fields import tables_of_kinds
 from activation.gate import GateResult
 from activation.guard import VolumeVerdict, delivered_counts, guard_rules, judge_volume
 from activation.ledger.items import ConsentRow, NewItem
@@ -99,14 +100,14 @@ def freeze_stage(
     def items() -> Iterator[NewItem]:
         for relation in tables:
             for batch in with_fingerprints(relation).to_arrow_reader(batch_rows):
-                table = pa.Table.from_batches([batch])
-                verdicts, results = judge(table, policy)
-                gates.extend(results)
-                for start in range(0, len(verdicts), RENDER_ROWS):
-                    end = start + RENDER_ROWS
-                    for item in new_items(table.slice(start, RENDER_ROWS), verdicts[start:end], contracts):
-                        states[item.object, item.kind, item.state] += 1
-                        yield item
+                for table in tables_of_kinds(pa.Table.from_batches([batch]), contracts):
+                    verdicts, results = judge(table, policy)
+                    gates.extend(results)
+                    for start in range(0, len(verdicts), RENDER_ROWS):
+                        end = start + RENDER_ROWS
+                        for item in new_items(table.slice(start, RENDER_ROWS), verdicts[start:end], contracts):
+                            states[item.object, item.kind, item.state] += 1
+                            yield item
 
     with _uncollected():
         planned = ledger.freeze(run_id, stage, items(), _consent(conn, tables, models, batch_rows))

@@ -45,6 +45,7 @@ class Run:
         started_at: go-live, if this run binds the ledger; what happens during a long first load is not history.
         built: models this run has built; only these are delivered.
         held: model name → reason it must not be delivered in this run.
+        undelivered: of these, the changed models and event models, whose rows therefore stay here.
         pauses: the operator's switches as they stood when the stage of everything but withdrawals was to be frozen.
         authorities: kind of transition → `messages` or `history`, whichever dates it in this installation.
         history: facts set aside as history in this run, per kind.
@@ -64,6 +65,7 @@ class Run:
     sleep: Callable[[float], None] = time.sleep
     built: frozenset[str] = frozenset()
     held: dict[str, str] = field(default_factory=dict)
+    undelivered: dict[str, str] = field(default_factory=dict)
     pauses: tuple[Pause, ...] = ()
     history: dict[str, int] = field(default_factory=dict)
     loaded: dict[str, int] = field(default_factory=dict)

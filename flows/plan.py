@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from activation.contracts import Contract, load_contracts
+from activation.event_fields import tables_of_kinds
 from activation.fold import fold
 from activation.freeze import stage_volume
 from activation.routes import ROUTES
@@ -87,9 +88,10 @@ def plan(settings: Settings, *, progress: Progress = no_progress, in_clear: bool
         kinds = tuple(
             planned
             for model in models
-            for planned in _kinds(run.warehouse.table(f"changes.{model}").to_arrow_table(), policy, contracts, settings, in_clear)
+            for table in tables_of_kinds(run.warehouse.table(f"changes.{model}").to_arrow_table(), contracts)
+            for planned in _kinds(table, policy, contracts, settings, in_clear)
         )
-        unbuilt = {model: run.held[model] for model in MODELS_OF_THE_REST if model not in run.built and model in run.held}
+        unbuilt = {model: reason for model, reason in run.undelivered.items() if model not in run.built}
         return Plan(kinds, _history(run), unbuilt)
 
 

@@ -62,17 +62,16 @@ def make_report(run: Run) -> RunReport:
     counts = ledger.counts(run_id)
     rows = tuple(CountRow(row.object, row.kind, {name: getattr(row, name) for name in _COLUMNS}) for row in counts)
     alarming = ledger.held_for_attention(run_id)
-    undelivered = {name: reason for name, reason in run.held.items() if name.startswith("changed_")}
     full_pause = [pause.sentence for pause in run.pauses if pause.is_full]
     rejected = sum(row.rejected for row in counts)
     attention = [f"{rows_held} {kind} held: {reason}" for _, kind, reason, rows_held in alarming]
-    attention += [f"{name} is held: {reason}" for name, reason in sorted(undelivered.items())]
+    attention += [f"{name} is held: {reason}" for name, reason in sorted(run.undelivered.items())]
     attention += [f"{sentence}; only withdrawals were sent, `cartwire resume` lifts it" for sentence in full_pause]
     if rejected:
         attention.append(f"{rejected} rejected; `cartwire rejections` shows the reasons")
     return RunReport(
         run_id=run_id,
-        exit_code=11 if alarming or undelivered else 10 if rejected else SKIPPED if full_pause else 0,
+        exit_code=11 if alarming or run.undelivered else 10 if rejected else SKIPPED if full_pause else 0,
         rows=rows,
         by_market=tuple(
             {"object": name, "kind": kind, "market": market, "planned": planned, "accepted": accepted}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from activation import crash_points
-from activation.contracts import Contract, load_contracts
+from activation.contracts import load_contracts
 from activation.data_docs import build_data_docs
 from activation.deliver import deliver
 from activation.field_types import conflicts
@@ -25,6 +25,7 @@ from cartwire.warehouse import demand_project, write_control
 from clients.commercetools import CommercetoolsClient
 from flows.context import Run
 from flows.dbt import build_everything, build_withdrawals
+from flows.kinds import Contracts, check_kinds, event_models, transition_kinds
 from ingestion.iterable import load_iterable
 from ingestion.source import load_commercetools
 
@@ -35,9 +36,7 @@ MODELS_OF_THE_REST = (
     "changed_users",
     "changed_purchases",
     "changed_carts",
-    "changed_order_cancelled",
-    "changed_order_refunded",
-    "changed_consent_changed",
+    "changed_events",
 )
 MARTS = frozenset(
     (
@@ -52,8 +51,6 @@ MARTS = frozenset(
         "products",
     )
 )
-Contracts = Mapping[tuple[str, str], Contract]
-_TRANSITION_KINDS = ("order_cancelled",)
 
 
 @dataclass(frozen=True)
@@ -141,6 +138,8 @@ def build(run: Run) -> None:
     run.failed_tests = result.failed_tests
     run.built = result.built
     run.held |= result.held
+    events = event_models(load_contracts(REPOSITORY / "models"))
+    run.undelivered = {model: why for model, why in run.held.items() if model.startswith("changed_") or model in events}
 
 
 def publish(run: Run) -> None:
@@ -178,7 +177,7 @@ def freeze(run: Run) -> None:
 
 def held_objects(run: Run, contracts: Contracts) -> dict[str, str]:
     """Object or kind → why this run must not deliver it: a failed test, a type that conflicts at Iterable, or a pause."""
-    failed = {model.removeprefix("changed_"): run.held[model] for model in MODELS_OF_THE_REST if model in run.held}
+    failed = {model.removeprefix("changed_"): reason for model, reason in run.undelivered.items()}
     mapped = run.warehouse.execute("select iterable_field, type from config.attribute_map where is_enabled").fetchall()
     return {**failed, **conflicts(contracts, run.iterable.get_fields(), mapped), **_paused(run)}
 
@@ -234,6 +233,7 @@ STEPS: Sequence[Step] = (
 def check_before_start(settings: Settings) -> None:
     """What must be right before anything is touched. Raises: ConfigError naming file, row and column."""
     check_config(settings.config)
+    check_kinds(settings, load_contracts(REPOSITORY / "models"))
 
 
 def unknown_outcomes(settings: Settings) -> dict[str, str]:
@@ -252,11 +252,12 @@ def project_fingerprints(settings: Settings) -> tuple[str, str]:
 
 def _choose_authorities(run: Run, source: CommercetoolsClient) -> None:
     """Where transitions of a plain field are read from (design: one authority). Recorded for ever once the ledger is bound."""
-    missing = [kind for kind in _TRANSITION_KINDS if run.ledger.authority(kind) is None]
+    kinds = transition_kinds(load_contracts(REPOSITORY / "models"))
+    missing = [kind for kind in kinds if run.ledger.authority(kind) is None]
     if missing:
         enabled = source.project().get("messages", {}).get("enabled", False)
         run.authorities |= dict.fromkeys(missing, "messages" if enabled else "history")
     if run.ledger.go_live_at() is not None:
         for kind in missing:
             run.ledger.set_authority(kind, run.authorities[kind])
-    run.authorities |= {kind: run.ledger.authority(kind) or run.authorities[kind] for kind in _TRANSITION_KINDS}
+    run.authorities |= {kind: run.ledger.authority(kind) or run.authorities[kind] for kind in kinds}

@@ -34,3 +34,12 @@
 {%- endfor -%}
 {{ list_map(items, 'item', texts | join(" || chr(30) || ")) }}
 {%- endmacro %}
+
+{# The type of a list of CommerceItems, as contracts write it. #}
+{% macro items_type() -%}
+{{ return(
+    'struct(id varchar, sku varchar, "name" varchar, price decimal(28,12), quantity bigint, '
+    ~ 'line_total decimal(28,4), categories varchar[], image_url varchar, url varchar, is_gift boolean, '
+    ~ 'market varchar, store varchar, channel varchar, currency varchar, locale varchar)[]'
+) }}
+{%- endmacro %}

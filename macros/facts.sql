@@ -1,35 +1,27 @@
 {# Facts (purchases, events) are sent once. Each is an activation model with an id and a time of its
-   own. #}
-{% macro fact_models() -%}
+   own; a fact here is a mapping of relation, object, kind, id and time. #}
+
+{% macro purchase_fact() -%}
 {{ return({
-    'purchases': {
-        'model': 'iterable_purchases',
-        'object': 'purchases', 'id': 'purchase_id', 'time': 'ordered_at', 'lane': 4
-    },
-    'order_cancelled': {
-        'model': 'order_cancelled',
-        'object': 'events', 'id': 'event_id', 'time': 'occurred_at', 'lane': 6
-    },
-    'order_refunded': {
-        'model': 'order_refunded',
-        'object': 'events', 'id': 'event_id', 'time': 'occurred_at', 'lane': 6
-    },
-    'consent_changed': {
-        'model': 'consent_changed',
-        'object': 'events', 'id': 'event_id', 'time': 'occurred_at', 'lane': 6
-    }
+    'relation': ref('iterable_purchases'),
+    'object': 'purchases', 'kind': 'purchases', 'id': 'purchase_id', 'time': 'ordered_at'
+}) }}
+{%- endmacro %}
+
+{% macro event_fact(relation, kind) -%}
+{{ return({
+    'relation': relation, 'object': 'events', 'kind': kind, 'id': 'event_id', 'time': 'occurred_at'
 }) }}
 {%- endmacro %}
 
 {# Desired facts of a kind that were never accepted and are not yet known as history, with the
    ground on which they are history now. One that was held as history stays so, also when the
    configured age grows: only a release sends it. #}
-{% macro open_facts(kind) -%}
-{%- set fact = fact_models()[kind] -%}
+{% macro open_facts(fact) -%}
 select
     desired.*,
     '{{ fact.object }}' as object,
-    '{{ kind }}' as kind,
+    '{{ fact.kind }}' as kind,
     desired.{{ fact.id }} as subject,
     desired.{{ fact.time }} as happened_at,
     {{ ts_add_hours('desired.' ~ fact.time, 'settings.max_age_hours') }} as send_before_at,
@@ -44,11 +36,11 @@ select
     -- whatever the content became since, a second try could act twice
     coalesce(outcomes.is_sticky and outcomes.reason like 'outcome unknown%', false)
         as is_outcome_unknown
-from {{ ref(fact.model) }} as desired
+from {{ fact.relation }} as desired
 inner join {{ ref('objects') }} as settings
     on
         settings.object = '{{ fact.object }}'
-        and settings.kind = '{{ kind }}'
+        and settings.kind = '{{ fact.kind }}'
         and settings.is_enabled
 left join {{ source('delivered', 'outcomes') }} as outcomes
     on outcomes.object = '{{ fact.object }}' and desired.{{ fact.id }} = outcomes.subject
@@ -61,12 +53,27 @@ where
     )
 {%- endmacro %}
 
-{# A whole changed_ model of one kind of fact: what may still be sent, with its verdict.
-   columns: the model's own columns, after the common ones. #}
-{% macro changed_facts(kind, columns) -%}
-{%- set fact = fact_models()[kind] -%}
+{# What a run is the first to see as history of a kind. #}
+{% macro new_history(fact) -%}
+select
+    object,
+    kind,
+    subject,
+    person_key,
+    happened_at as occurred_at,
+    history_reason as reason
+from (
+    {{ open_facts(fact) }}
+) as open_facts
+where history_reason is not null and not is_settled_for_good
+{%- endmacro %}
+
+{# Facts of one kind that may still be sent, with their verdict: the common columns of changed
+   rows, then `columns`, each a name or a SQL expression with its name.
+   fingerprint: over the content; compared with the last verdict of a row that is not sent again. #}
+{% macro changed_facts(fact, lane, columns, fingerprint) -%}
 with open_facts as (
-    {{ open_facts(kind) }}
+    {{ open_facts(fact) }}
 ),
 
 recipients as (
@@ -97,6 +104,7 @@ addressed as (
 judged as (
     select
         *,
+        {{ fingerprint }} as content_fingerprint,
         {{ verdict_of_person() }} as verdict,
         {{ verdict_reason_of_person() }} as verdict_reason
     from addressed
@@ -105,7 +113,7 @@ judged as (
 fingerprinted as (
     select
         *,
-        {{ verdict_fingerprint('fingerprint', 'verdict', 'verdict_reason') }} as row_fingerprint
+        {{ verdict_fingerprint('content_fingerprint', 'verdict', 'verdict_reason') }} as row_fingerprint
     from judged
 ),
 
@@ -118,7 +126,7 @@ changed as (
         email,
         user_id,
         row_fingerprint as fingerprint,
-        {{ fact.lane }} as lane,
+        {{ lane }} as lane,
         market_code,
         source_modified_at,
         happened_at as occurred_at,

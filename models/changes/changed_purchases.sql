@@ -1,6 +1,6 @@
 -- Grain: subject (the purchase's id at Iterable). Purchases that Iterable has not been told of and
 -- that are not history.
-{{ changed_facts('purchases', [
+{{ changed_facts(purchase_fact(), 4, [
     'order_id', 'order_number', 'total', 'total_net', 'tax_total', 'discount_total', 'shipping_total', 'currency_code',
     'store_key', 'channel_key', 'country_code', 'locale', 'is_guest', 'items'
-]) }}
+], 'fingerprint') }}

@@ -27,7 +27,8 @@ create table changes.changed_users ({COMMON}, first_name varchar, order_count bi
 create table changes.changed_purchases ({COMMON}, order_id varchar, total decimal(28,4), currency_code varchar,
     items {ITEM}[]);
 create table changes.changed_carts ({COMMON}, items {ITEM}[]);
-create table changes.changed_order_refunded ({COMMON}, refund_amount decimal(28,4));
+create table changes.changed_events ({COMMON}, fields struct(field varchar, "type" varchar, "value" varchar)[],
+    items {ITEM}[]);
 create table changes.new_held_history (object varchar, kind varchar, subject varchar, person_key varchar,
     occurred_at timestamp, reason varchar);
 create table delivered.outcomes (object varchar, kind varchar, subject varchar, person_key varchar, fingerprint varchar,
@@ -95,8 +96,8 @@ _DEFAULTS: dict[str, dict[str, object]] = {
     "changed_purchases": {"object": "purchases", "kind": "purchases", "lane": 4, "total": 1200, "currency_code": "JPY",
                           "occurred_at": MOMENT, "items": [{"id": "p1", "name": "Milk", "price": 600, "quantity": 2}]},
     "changed_carts": {"object": "carts", "kind": "carts", "lane": 5, "items": []},
-    "changed_order_refunded": {"object": "events", "kind": "order_refunded", "lane": 6, "refund_amount": 5,
-                               "occurred_at": MOMENT},
+    "changed_events": {"object": "events", "kind": "order_refunded", "lane": 6, "occurred_at": MOMENT,
+                       "fields": [{"field": "refundAmount", "type": "double", "value": "5"}]},
 }  # fmt: skip
 
 

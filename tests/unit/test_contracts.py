@@ -121,7 +121,6 @@ def test_a_row_of_another_kind_takes_the_only_contract_of_its_object(tmp_path: P
 def test_the_shipped_contracts_load_and_say_who_answers_for_each_field() -> None:
     contracts = load_contracts(REPOSITORY / "models" / "activation")
     assert {("users", "users"), ("purchases", "purchases"), ("carts", "carts"), ("withdrawals", "withdrawals")} <= set(contracts)
-    assert {kind for name, kind in contracts if name == "events"} == {"order_cancelled", "order_refunded", "consent_changed"}
     assert [column.name for contract in contracts.values() for column in contract.fields if not column.owner] == []
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from activation.contracts import Column, Contract, FieldType
 from activation.freeze import StageCounts, freeze_stage
 from activation.ledger.store import Ledger
 from activation.verdicts import NOT_A_TEST_PROFILE
 from cartwire.errors import CartwireError, ConfigError, LedgerError
 from tests.unit.changes_rows import CONTRACTS, MOMENT, add_change, add_consent, open_small_warehouse
 
-MAIN = ("changed_users", "changed_purchases", "changed_carts", "changed_order_refunded")
+MAIN = ("changed_users", "changed_purchases", "changed_carts", "changed_events")
 
 
 @pytest.fixture
@@ -82,7 +84,7 @@ def test_a_changed_user_is_staged_with_fragment_fields_and_consent(conn: duckdb.
 
 
 def test_times_are_whole_milliseconds(conn: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
-    add_change(conn, "changed_order_refunded", "ada", subject="refund-1", send_before_at=MOMENT)
+    add_change(conn, "changed_events", "ada", subject="refund-1", send_before_at=MOMENT)
     freeze(conn, ledger)
     assert stored(ledger, "select source_modified_at_ms, occurred_at_ms, send_before_at_ms from items") == [
         (1793527200123, 1793527200123, 1793527200123)
@@ -127,7 +129,7 @@ def test_a_value_that_is_not_of_its_mapped_type_refuses_its_row(conn: duckdb.Duc
 
 
 def test_a_fact_without_a_time_is_refused(conn: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
-    add_change(conn, "changed_order_refunded", "ada", subject="refund-1", occurred_at=None)
+    add_change(conn, "changed_events", "ada", subject="refund-1", occurred_at=None)
     freeze(conn, ledger)
     assert verdicts(ledger)["refund-1"] == ("rejected", "the row has no time of its own", 1)
 
@@ -144,7 +146,7 @@ def test_verdicts_of_the_models_are_kept_and_sticky(conn: duckdb.DuckDBPyConnect
 
 def test_a_failed_test_holds_its_object_and_nothing_is_sticky(conn: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
     add_change(conn, "changed_users", "ada", verdict="suppressed", verdict_reason="no consent")
-    add_change(conn, "changed_order_refunded", "ada", subject="refund-1")
+    add_change(conn, "changed_events", "ada", subject="refund-1")
     add_change(conn, "changed_carts", "ada")
     freeze(conn, ledger, held={"users": "test unique_email failed", "order_refunded": "test not_null failed"})
     assert stored(ledger, "select object, state, reason, is_sticky from items order by object") == [
@@ -251,3 +253,33 @@ def test_a_stage_is_frozen_once(conn: duckdb.DuckDBPyConnection, ledger: Ledger)
 def test_a_model_that_was_not_built_is_named(conn: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
     with pytest.raises(CartwireError, match=r"changes\.changed_identities"):
         freeze(conn, ledger, ("changed_identities",))
+
+
+def test_each_kind_of_event_meets_the_rules_of_its_own_contract(conn: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
+    other = Contract(
+        model="points_won",
+        object="events",
+        kind="points_won",
+        columns=(Column(name="points", field="points", type=FieldType.LONG, minimum=Decimal(1), maximum=Decimal(9)),),
+    )
+    contracts = {**CONTRACTS, ("events", "points_won"): other}
+    add_change(conn, "changed_events", "ada", subject="refund-1")
+    for person, points in (("bob", "9"), ("cyd", "10"), ("dan", None)):
+        fields = [{"field": "points", "type": "long", "value": points}]
+        add_change(conn, "changed_events", person, subject=f"points-{person}", kind="points_won", fields=fields)
+    counts = freeze_stage(conn, ledger, "run-1", "main", ["changed_events"], contracts, held_objects={})
+    states = {subject: (state, reason) for subject, (state, reason, _) in verdicts(ledger).items()}
+    refusal = "points must be between 1 and 9 (expect_column_values_to_be_between)"
+    assert states == {
+        "refund-1": ("staged", ""),
+        "points-bob": ("staged", ""),
+        "points-cyd": ("rejected", refusal),
+        "points-dan": ("staged", ""),
+    }
+    data = {
+        json.loads(text)["id"]: json.loads(text)["dataFields"]
+        for (text,) in stored(ledger, "select fragment from item_values")
+        if text
+    }
+    assert data == {"refund-1": {"refundAmount": 5.0}, "points-bob": {"points": 9}, "points-dan": {}}
+    assert sorted((gate.kind, gate.rows) for gate in counts.gates) == [("order_refunded", 1), ("points_won", 3)]

@@ -31,19 +31,6 @@ changed as (
         people.is_test
     from consent_changes
     inner join people on consent_changes.profile_id = people.profile_id
-),
-
-fingerprinted as (
-    select
-        *,
-        {{ row_fingerprint([
-            ('consent_channel', 'string', 'consent_channel'),
-            ('consent_purpose', 'string', 'consent_purpose'),
-            ('previous_consent_status', 'string', 'previous_consent_status'),
-            ('consent_status', 'string', 'consent_status'),
-            ('occurred_at', 'date', 'occurred_at')
-        ]) }} as fingerprint
-    from changed
 )
 
-select * from fingerprinted
+select * from changed

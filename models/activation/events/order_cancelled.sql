@@ -38,26 +38,6 @@ cancelled as (
     from status_changes
     inner join orders on status_changes.order_id = orders.order_id
     inner join people on orders.profile_id = people.profile_id
-),
-
-fingerprinted as (
-    select
-        *,
-        {{ row_fingerprint([
-            ('order_id', 'string', 'order_id'),
-            ('order_number', 'string', 'order_number'),
-            ('previous_order_status', 'string', 'previous_order_status'),
-            ('order_total', 'double', 'order_total'),
-            ('currency', 'string', 'currency_code'),
-            ('market', 'string', 'market_code'),
-            ('store', 'string', 'store_key'),
-            ('channel', 'string', 'channel_key'),
-            ('country', 'string', 'country_code'),
-            ('locale', 'string', 'locale'),
-            ('ordered_at', 'date', 'ordered_at'),
-            ('occurred_at', 'date', 'occurred_at')
-        ]) }} as fingerprint
-    from cancelled
 )
 
-select * from fingerprinted
+select * from cancelled

@@ -37,27 +37,6 @@ refunded as (
     from refunds
     inner join orders on refunds.order_id = orders.order_id
     inner join people on orders.profile_id = people.profile_id
-),
-
-fingerprinted as (
-    select
-        *,
-        {{ row_fingerprint([
-            ('order_id', 'string', 'order_id'),
-            ('order_number', 'string', 'order_number'),
-            ('refund_amount', 'double', 'refund_amount'),
-            ('is_full_refund', 'boolean', 'is_full_refund'),
-            ('order_total', 'double', 'order_total'),
-            ('currency', 'string', 'currency_code'),
-            ('market', 'string', 'market_code'),
-            ('store', 'string', 'store_key'),
-            ('channel', 'string', 'channel_key'),
-            ('country', 'string', 'country_code'),
-            ('locale', 'string', 'locale'),
-            ('ordered_at', 'date', 'ordered_at'),
-            ('occurred_at', 'date', 'occurred_at')
-        ]) }} as fingerprint
-    from refunded
 )
 
-select * from fingerprinted
+select * from refunded

@@ -1,0 +1,111 @@
+"""Events of all kinds share one changed table and one diff; what one kind does or suffers stays with that kind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from activation.contracts import load_contracts
+from activation.event_fields import tables_of_kinds
+from cartwire.errors import CartwireError
+from tests.property.small_marts import GO_LIVE, NOW, REPOSITORY, Project, SmallMarts
+
+_PROJECTS: dict[Path, Project] = {}
+CONTRACTS = load_contracts(REPOSITORY / "models")
+
+
+@pytest.fixture
+def marts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallMarts]:
+    """Ada has an order that was refunded once and then cancelled."""
+    small = SmallMarts(tmp_path_factory.mktemp("marts"), _PROJECTS)
+    small.registered("ada")
+    small.order("ada", "1", total=1200)
+    refund(small, "r1")
+    small.put(
+        "intermediate.int_orders__status_changes", order_id="order-1", from_status="open", to_status="cancelled",
+        changed_at=NOW,
+    )  # fmt: skip
+    yield small
+    small.close()
+
+
+def refund(marts: SmallMarts, name: str, **values: object) -> None:
+    row = {
+        "refund_id": name, "order_id": "order-1", "payment_id": "pay-1", "transaction_id": name, "refund_amount": 2.5,
+        "currency_code": "USD", "refunded_at": NOW, "source_modified_at": NOW, "is_full": False,
+    }  # fmt: skip
+    marts.put("marts.refunds", **(row | values))
+
+
+def kinds(marts: SmallMarts) -> set[str]:
+    return {row["kind"] for row in marts.rows("changes.changed_events")}
+
+
+def arrow(marts: SmallMarts) -> pa.Table:
+    return marts.arrow("changes.changed_events")
+
+
+def test_an_event_lists_every_field_of_its_contract_in_order_and_absent_ones_as_null(marts: SmallMarts) -> None:
+    marts.execute("update marts.orders set order_number = null")
+    marts.build()
+    (row,) = marts.rows("changes.changed_events", "kind = 'order_refunded'")
+    contract = CONTRACTS["events", "order_refunded"]
+    assert [(entry["field"], entry["type"]) for entry in row["fields"]] == [(c.field, str(c.type)) for c in contract.fields]
+    said = {entry["field"]: entry["value"] for entry in row["fields"]}
+    assert (said["refundAmount"], said["isFullRefund"], said["orderNumber"]) == ("2.5", "false", None)
+
+
+def test_fields_come_back_as_the_columns_and_types_of_the_model(marts: SmallMarts) -> None:
+    marts.build()
+    tables = {table.column("kind")[0].as_py(): table for table in tables_of_kinds(arrow(marts), CONTRACTS)}
+    assert tables.keys() == {"order_refunded", "order_cancelled"}
+    for kind, table in tables.items():
+        (model,) = marts.rows(f"activation.{kind}")
+        (row,) = table.to_pylist()
+        for column in CONTRACTS["events", kind].fields:
+            assert row[column.name] == (float(model[column.name]) if str(column.type) == "double" else model[column.name])
+
+
+def test_a_table_of_another_contract_is_refused(marts: SmallMarts) -> None:
+    marts.build()
+    marts.execute("update changes.changed_events set fields = fields[2:]")
+    with pytest.raises(CartwireError, match="another contract of order_"):
+        list(tables_of_kinds(arrow(marts), CONTRACTS))
+
+
+def test_a_kind_that_cannot_be_built_takes_nothing_from_the_others(marts: SmallMarts) -> None:
+    from dbt.cli.main import dbtRunner
+
+    marts.build()
+    marts.fold()
+    refund(marts, "r2")
+    marts.execute("alter table marts.refunds drop column payment_id")
+    marts.put(
+        "intermediate.int_orders__status_changes", order_id="order-1", from_status="cancelled", to_status="cancelled",
+        changed_at=NOW - timedelta(hours=1),
+    )  # fmt: skip
+    marts.close()
+    os.environ["CARTWIRE_WAREHOUSE"] = str(marts.path)
+    arguments = ["build", "--exclude-resource-type", "test", "unit_test", "seed", "--select", "activation", "changes", "--quiet"]
+    places = ["--target-path", str(marts.folder / "target"), "--log-path", str(marts.folder / "logs")]
+    outcome = dbtRunner().invoke([*arguments, "--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY), *places])
+    assert [result.node.name for result in outcome.result.results if str(result.status) == "error"] == ["order_refunded"]
+    marts.open()
+    assert kinds(marts) == {"order_cancelled"}
+
+
+def test_history_is_counted_per_kind_and_stays_history(marts: SmallMarts) -> None:
+    refund(marts, "r0", refunded_at=GO_LIVE - timedelta(seconds=1))
+    refund(marts, "r9", refunded_at=NOW - timedelta(hours=72))
+    marts.build()
+    found = {(row["kind"], row["reason"]) for row in marts.rows("changes.new_held_history")}
+    assert found == {("order_refunded", "before go-live"), ("order_refunded", "over the maximum age")}
+    marts.fold()
+    marts.execute("update config.objects set max_age_hours = 10000")
+    marts.build()
+    assert marts.changed() == {}
