@@ -40,6 +40,7 @@ def deliver(
     *,
     visibility_s: float,
     unknown_outcome: Mapping[str, str] | None = None,
+    is_shadow: bool = False,
     progress: Progress | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> DeliveryReport:
@@ -48,6 +49,7 @@ def deliver(
     Args:
         visibility_s: seconds until Iterable shows a write; people created or renamed are waited for that long.
         unknown_outcome: per object 'resend' or 'hold' (default) where a lost row cannot be read back.
+        is_shadow: send nothing; what passes its claim is settled as accepted, with a mark.
         sleep: waits for the visibility delay; the client waits for its tokens by itself.
         progress: called after each request with (object, rows done, rows of the object).
     Raises: DeliveryError where Iterable refuses the key, is not there, or keeps asking to wait. What was in flight is
@@ -57,7 +59,7 @@ def deliver(
     visible_before_ms = now_ms() - round(visibility_s * 1000)
     read_back, waited_s = 0, 0.0
     standstill: tuple[int, int, int] | None = None
-    with LaneSender(ledger, client, run_id, stage, progress=progress) as sender:
+    with LaneSender(ledger, client, run_id, stage, progress=progress, is_shadow=is_shadow) as sender:
         unsubscriber = Unsubscriber(sender, visibility_s)
         while (staged := ledger.staged_count(run_id, stage)) or ledger.unknown_items(run_id):
             for lane, object_name in ledger.lanes(run_id, stage):

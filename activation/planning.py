@@ -17,6 +17,7 @@ from activation.ledger.machine import State
 from activation.verdicts import STAGED, Verdict
 from cartwire.errors import RowTooLarge
 
+BULK_KEYS = ("iterable_channel_id", "iterable_list_id")  # rows of one request agree in it
 _TIMES = ("source_modified_at", "occurred_at", "send_before_at")
 _COMMON = (
     "object", "kind", "subject", "person_key", "fingerprint", "lane", "market_code", "email", "user_id",
@@ -40,7 +41,8 @@ def new_items(table: pa.Table, verdicts: Sequence[Verdict], contracts: Mapping[t
     """
     columns = [table.column(name).to_pylist() for name in _COMMON]
     times = [_milliseconds(table.column(name)) for name in _TIMES]
-    channels = table.column("iterable_channel_id").to_pylist() if "iterable_channel_id" in table.column_names else None
+    keyed_by = next((name for name in BULK_KEYS if name in table.column_names), None)
+    bulk_keys = table.column(keyed_by).to_pylist() if keyed_by else None
     payloads = _payloads(table, verdicts, contracts)
     for position, (common, verdict, (fragment, fields, fault), modified, occurred, send_before) in enumerate(
         zip(zip(*columns, strict=True), verdicts, payloads, *times, strict=True)
@@ -57,7 +59,7 @@ def new_items(table: pa.Table, verdicts: Sequence[Verdict], contracts: Mapping[t
             source_modified_at_ms=modified,
             occurred_at_ms=occurred,
             send_before_at_ms=send_before,
-            bulk_key="" if channels is None or channels[position] is None else str(channels[position]),
+            bulk_key="" if bulk_keys is None or bulk_keys[position] is None else str(bulk_keys[position]),
         )
 
 

@@ -39,6 +39,21 @@ def _alone(items: Sequence[LedgerItem]) -> bytes:
     return items[0].fragment
 
 
+def _joining(items: Sequence[LedgerItem]) -> bytes:
+    """Only people Iterable has: a person made by joining a list would be subscribed to everything."""
+    return _listed(items, b'"updateExistingUsersOnly":true')
+
+
+def _leaving(items: Sequence[LedgerItem]) -> bytes:
+    """The list alone: the default of `channelUnsubscribe` is documented both ways, so it is always said."""
+    return _listed(items, b'"channelUnsubscribe":false')
+
+
+def _listed(items: Sequence[LedgerItem], option: bytes) -> bytes:
+    subscribers = b",".join(item.fragment for item in items)
+    return b'{"listId":%d,%b,"subscribers":[%b]}' % (int(items[0].bulk_key), option, subscribers)
+
+
 def _people(items: Sequence[LedgerItem]) -> bytes:
     """The addresses and ids of the fragments ({"email"} or {"userId"}), as the additive subscription endpoint takes them."""
     people = [orjson.loads(item.fragment) for item in items]
@@ -54,4 +69,12 @@ ROUTES: dict[str, Route] = {
     "purchases": Route(endpoint="commerce/trackPurchase", envelope=_alone, overhead_bytes=0),
     "carts": Route(endpoint="commerce/updateCart", envelope=_alone, overhead_bytes=0),
     "events": Route(endpoint="events/trackBulk", envelope=_events, overhead_bytes=13),
+    "lists": Route(endpoint="lists/subscribe", envelope=_joining, overhead_bytes=90),
 }
+LEAVING_LANE = 7
+LEAVING = Route(endpoint="lists/unsubscribe", envelope=_leaving, overhead_bytes=90)
+
+
+def route_of(object_name: str, lane: int) -> Route:
+    """The route of a lane's rows. Lists have two: their members leave in a lane of its own, before others join."""
+    return LEAVING if (object_name, lane) == ("lists", LEAVING_LANE) else ROUTES[object_name]

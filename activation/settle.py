@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from activation import crash_points
-from activation.iterable.evidence import Evidence, of_cart, of_fact, of_user
+from activation.iterable.evidence import Evidence, of_cart, of_fact, of_member, of_user
 from activation.ledger import reasons
 from activation.ledger.machine import Event
 from activation.ledger.sending import LedgerItem, Outcome
@@ -19,6 +19,7 @@ from activation.ledger.store import Ledger
 from cartwire.clock import now_ms
 from clients.iterable import IterableClient
 
+LIST_ADD = "list_add"
 READERS = 8
 CHUNK_ROWS = 500  # decided rows are durable after each chunk, so a kill costs few reads
 TRIES_MAX = 4  # sends of one row; absent after the last one, it waits for the next run
@@ -82,6 +83,8 @@ def _look(client: IterableClient, item: LedgerItem) -> Evidence:
         return of_cart(sent, client.get_user(email=email, user_id=user_id))
     if item.object in ("users", "identities"):
         return of_user(sent, client.get_user(email=email, user_id=user_id))
+    if item.object == "lists":
+        return of_member(int(item.bulk_key), item.kind == LIST_ADD, client.get_user(email=email, user_id=user_id))
     return Evidence.unclear
 
 

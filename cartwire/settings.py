@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cartwire.errors import ConfigError
@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     settle_seconds: int = Field(alias="CARTWIRE_SETTLE_SECONDS", default=300, ge=0)
     visibility_seconds: int = Field(alias="CARTWIRE_VISIBILITY_SECONDS", default=60, ge=0)
     rate_share: float = Field(alias="CARTWIRE_RATE_SHARE", default=0.7, gt=0, le=1)
+    shadow: bool = Field(alias="CARTWIRE_SHADOW", default=False)
 
     @field_validator("warehouse", "ledger", "analyst_db", "state_dir", mode="after")
     @classmethod
@@ -68,6 +69,16 @@ class Settings(BaseSettings):
     def _no_trailing_slash(cls, value: str) -> str:
         return value.rstrip("/")
 
+    @model_validator(mode="after")
+    def _apart_in_shadow(self) -> Settings:
+        """A rehearsal shares no file with the real thing."""
+        if self.shadow:
+            self.state_dir = self.state_dir / "shadow"
+            self.warehouse, self.ledger, self.analyst_db = (
+                self.state_dir / name for name in ("warehouse.duckdb", "ledger.sqlite", "analyst.duckdb")
+            )
+        return self
+
     @property
     def secret_bytes(self) -> bytes:
         """The key of every `person_key`."""
@@ -79,13 +90,16 @@ def env_file() -> Path:
     return Path(os.environ.get("CARTWIRE_ENV_FILE") or REPOSITORY / ".env")
 
 
-def load_settings(dotenv: Path | None = None) -> Settings:
+def load_settings(dotenv: Path | None = None, *, shadow: bool = False) -> Settings:
     """Read the environment, then `.env`.
+
+    Args: shadow: rehearse whatever CARTWIRE_SHADOW says; every file is then one below `shadow/` of the state folder.
 
     Raises: ConfigError that lists every missing or wrong variable by name and says where to get a value. Values are never shown.
     """
     try:
-        return Settings(_env_file=dotenv or env_file())  # type: ignore[call-arg]
+        given = {"CARTWIRE_SHADOW": True} if shadow else {}
+        return Settings(_env_file=dotenv or env_file(), **given)  # type: ignore[arg-type, call-arg]
     except ValidationError as error:
         lines = [_explain(str(problem["loc"][0]), problem["type"], problem["msg"]) for problem in error.errors()]
         raise ConfigError("settings are incomplete (environment or .env):\n" + "\n".join(lines)) from None

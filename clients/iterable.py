@@ -49,7 +49,7 @@ class IterableSettings(Protocol):
 class IterableClient:
     """One per process; safe to use from several threads. Close it, or use it as a context manager.
 
-    Args: retries: how reads are repeated; writes never are. sleep: replaced in tests.
+    Args: retries: how reads are repeated; writes never are. sleep: replaced in tests. read_only: `send` refuses.
     """
 
     def __init__(
@@ -58,11 +58,13 @@ class IterableClient:
         *,
         retries: RetryPolicy | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        read_only: bool = False,
     ) -> None:
         logging.getLogger("httpx").setLevel(logging.WARNING)
         self._buckets: dict[str, Bucket] = make_buckets(settings.rate_share, sleep=sleep)
         self._retries = retries or RetryPolicy()
         self._sleep = sleep
+        self._is_read_only = read_only
         self._http = httpx.Client(
             base_url=settings.iterable_api_url,
             headers={"Api-Key": settings.iterable_api_key.get_secret_value(), "Content-Type": "application/json"},
@@ -99,7 +101,10 @@ class IterableClient:
         Args:
             endpoint_name: key of ENDPOINTS. path_values: what fills the braces of its path, unquoted.
         Returns: an Answer for every status and every fault of the connection; a 429 has already paused the bucket.
+        Raises: DeliveryError from a read-only client, before anything leaves.
         """
+        if self._is_read_only:
+            raise DeliveryError("this client reads only: nothing was sent", endpoint=endpoint_name)
         endpoint = ENDPOINTS[endpoint_name]
         return self._call(endpoint, _path(endpoint, path_values), content=body)
 
@@ -140,6 +145,17 @@ class IterableClient:
         """``[{"id", "name", "channelId", "subscriptionPolicy"}]``."""
         return list(_document("messageTypes", self._read("messageTypes")).get("messageTypes") or [])
 
+    def lists(self) -> list[dict[str, Any]]:
+        """``[{"id", "name", "listType", "createdAt"}]``; one made a moment ago may be missing."""
+        return list(_document("lists", self._read("lists")).get("lists") or [])
+
+    def list_members(self, list_id: int) -> list[str]:
+        """Everybody on a list: the user id where there is one, else the e-mail. 5 calls a minute, the whole list at once."""
+        answer = self._read("lists/getUsers", params={"listId": str(list_id), "preferUserId": "true"}, timeout=EXPORT_TIMEOUT)
+        if answer.status != 200:
+            raise _refused("lists/getUsers", answer)
+        return [line for line in answer.body.decode().splitlines() if line]
+
     def export(self, data_type: str, start: datetime, end: datetime) -> Iterator[dict[str, Any]]:
         """Stream one data type (user, emailUnSubscribe, ...) of the time window, one dict per line.
 
@@ -160,13 +176,18 @@ class IterableClient:
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _read(
-        self, name: str, *, params: Mapping[str, str] | None = None, path_values: Mapping[str, str] | None = None
+        self,
+        name: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        path_values: Mapping[str, str] | None = None,
+        timeout: httpx.Timeout = TIMEOUT,
     ) -> Answer:
         endpoint = ENDPOINTS[name]
 
         def ask() -> Answer:
             self._buckets[endpoint.quota_key].take()
-            answer = self._call(endpoint, _path(endpoint, path_values or {}), params=params)
+            answer = self._call(endpoint, _path(endpoint, path_values or {}), params=params, timeout=timeout)
             _raise_if_temporary(answer)
             return answer
 
@@ -190,11 +211,17 @@ class IterableClient:
             ) from None
 
     def _call(
-        self, endpoint: Endpoint, path: str, *, content: bytes | None = None, params: Mapping[str, str] | None = None
+        self,
+        endpoint: Endpoint,
+        path: str,
+        *,
+        content: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+        timeout: httpx.Timeout = TIMEOUT,
     ) -> Answer:
         started = time.monotonic()
         try:
-            response = self._http.request(endpoint.method, path, content=content, params=params)
+            response = self._http.request(endpoint.method, path, content=content, params=params, timeout=timeout)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol):
             return Answer(fault=Fault.not_sent, elapsed_s=time.monotonic() - started)
         except (httpx.TransportError, httpx.DecodingError, httpx.TooManyRedirects):

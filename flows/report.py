@@ -31,6 +31,7 @@ class RunReport:
         latency_s: per object, p50 and p95 of accepted_at - source_modified_at, seconds.
         history: facts set aside as history when first seen, per kind.
         data_docs: path of great-expectations' pages of this run's gates; None when nothing was gated.
+        shadow: a rehearsal: nothing was sent, accepted means would have been sent, requests would have been made.
         attention: sentences for a person: what is held or rejected, and the command that shows it.
     """
 
@@ -45,6 +46,7 @@ class RunReport:
     requests: dict[str, int]
     peak_memory_mib: int
     data_docs: str | None = None
+    shadow: bool = False
     attention: tuple[str, ...] = field(default=())
 
     def total(self, outcome: str) -> int:
@@ -84,5 +86,6 @@ def make_report(run: Run) -> RunReport:
         requests={endpoint: requests for endpoint, requests, _ in ledger.request_counts(run_id)},
         peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         data_docs=str(run.data_docs) if run.data_docs else None,
+        shadow=run.settings.shadow,
         attention=tuple(attention),
     )

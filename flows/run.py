@@ -35,9 +35,10 @@ def open_run(
     check_before_start(settings)
     with lease(settings.ledger, wait_s=wait_s):
         ledger = Ledger.open(settings.ledger, settings.secret_bytes)
-        client = IterableClient(settings)
+        client = IterableClient(settings, read_only=settings.shadow)
         run = Run(settings, ledger, client, trigger=trigger, only_test_profiles=only_test_profiles, binds=bind, progress=progress)
         try:
+            ledger.claim_mode("shadow" if settings.shadow else "live")
             ledger.check_binding(*project_fingerprints(settings))
             yield run
         finally:
@@ -55,13 +56,15 @@ def sync(
     progress: Progress = no_progress,
     walk: Callable[[Run], None] | None = None,
 ) -> RunReport:
-    """One complete sync. `walk` runs the steps (the Prefect flow passes its own); default: one after the other.
+    """One complete sync, or its rehearsal where the settings say shadow.
+
+    `walk` runs the steps (the Prefect flow passes its own); default: one after the other.
 
     Raises: CartwireError; the run is recorded as failed and the next one recovers.
     """
     with open_run(settings, trigger=trigger, only_test_profiles=only_test_profiles, wait_s=wait_s, progress=progress) as run:
         run.ledger.recover()
-        run.ledger.start_run(run.run_id, trigger)
+        run.ledger.start_run(run.run_id, "shadow" if settings.shadow else trigger)
         try:
             (walk or walk_steps)(run)
         except BaseException as error:

@@ -202,8 +202,9 @@ def _deliver(run: Run, stage: str) -> None:
         run.iterable,
         run.run_id,
         stage,
-        visibility_s=run.settings.visibility_seconds,
+        visibility_s=0 if run.settings.shadow else run.settings.visibility_seconds,
         unknown_outcome=unknown_outcomes(run.settings),
+        is_shadow=run.settings.shadow,
         progress=run.progress,
         sleep=run.sleep,
     )

@@ -15,6 +15,7 @@ from typing import Any
 from clients.iterable import EVENTS_LIMIT_MAX
 
 CART_FIELD = "shoppingCartItems"
+LIST_FIELDS = ("userListIds", "emailListIds")  # the second in e-mail-based projects
 _UNSUBSCRIBED = "unsubscribedChannelIds"
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?: ?(?:Z|[+-]\d\d:?\d\d))?)?")
 
@@ -51,6 +52,13 @@ def of_cart(sent: Mapping[str, Any], user: Mapping[str, Any] | None) -> Evidence
     """Compare the items of an updateCart with the cart Iterable shows; an empty cart and none are the same."""
     shown = ((user or {}).get("dataFields") or {}).get(CART_FIELD) or []
     return Evidence.present if _cart_lines(sent.get("items") or []) == _cart_lines(shown) else Evidence.absent
+
+
+def of_member(list_id: int, is_wanted: bool, user: Mapping[str, Any] | None) -> Evidence:
+    """Whether a profile shows its person on a static list, or (not `is_wanted`) off it. Nobody there is on no list."""
+    shown = ((user or {}).get("dataFields") or {}) if user else {}
+    held = {int(number) for name in LIST_FIELDS for number in shown.get(name) or ()}
+    return Evidence.present if (list_id in held) == is_wanted else Evidence.absent
 
 
 def of_fact(sent: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> Evidence:

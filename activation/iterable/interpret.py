@@ -20,7 +20,8 @@ from clients.answers import Answer, Fault
 DISALLOWED_NAME = "event name disallowed by the project"
 _CODE = re.compile(r"[A-Za-z][A-Za-z.]{0,59}")
 _FIELD = re.compile(r"[A-Za-z0-9_.\[\] -]{1,80}")
-_BULK = frozenset({"users/bulkUpdate", "events/trackBulk"})
+_LISTS = frozenset({"lists/subscribe", "lists/unsubscribe"})
+_BULK = frozenset({"users/bulkUpdate", "events/trackBulk"}) | _LISTS
 _ADDITIVE = "subscriptions/unsubscribe"
 
 
@@ -31,6 +32,7 @@ class Signal(StrEnum):
     throttled = "throttled"  # come back later
     unreachable = "unreachable"  # nothing left this machine
     refused = "refused"  # key, address or project are wrong: the run stops
+    not_ready = "not_ready"  # what the request names is not there yet: ask again a little later
     feature_absent = "feature_absent"  # the project has no such endpoint: use the older one
 
 
@@ -80,6 +82,8 @@ def interpret(endpoint: str, sent_rows: Sequence[SentRow], answer: Answer) -> In
         return _all(rows, RowOutcome(event=Event.retry, reason=f"status {status}"), Signal.refused)
     if status == 404:
         return _all(rows, RowOutcome(event=Event.retry, reason="no such feature (404)"), Signal.feature_absent)
+    if status == 400 and endpoint in _LISTS and "invalidListId" in str((answer.document() or {}).get("msg")):
+        return _all(rows, RowOutcome(event=Event.retry, reason="the list is not known yet"), Signal.not_ready)
     if status >= 400:
         return _refused(rows, answer)
     if endpoint == _ADDITIVE:

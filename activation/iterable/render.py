@@ -33,7 +33,7 @@ def fragment(object_name: str, row: Row, contract: Contract | None = None, *, bo
     """The JSON of one outbound row.
 
     Args:
-        object_name: withdrawals, identities, users, purchases, carts or events.
+        object_name: withdrawals, identities, users, purchases, carts, events or lists.
         row: the columns of ``changes.changed_<object>`` as Python values (decimals, naive UTC datetimes, lists of dicts).
         contract: says which columns become data fields; needed for purchases, carts and events.
         body_bytes_max: the endpoint's limit for a body; a fragment alone may not exceed it.
@@ -141,7 +141,7 @@ def _consent(row: Row) -> dict[str, Any]:
     return {entry["field"]: entry["value"] for entry in row.get("consent") or ()}
 
 
-def _withdrawal(row: Row, _: Contract | None) -> dict[str, Any]:
+def _person(row: Row, _: Contract | None) -> dict[str, Any]:
     return dict(identity(row))
 
 
@@ -192,7 +192,8 @@ def _event(row: Row, contract: Contract | None) -> dict[str, Any]:
 
 
 _RENDERERS: Mapping[str, Callable[[Row, Contract | None], dict[str, Any]]] = {
-    "withdrawals": _withdrawal,
+    "withdrawals": _person,
+    "lists": _person,
     "identities": _identity_change,
     "users": _user,
     "purchases": _purchase,

@@ -47,6 +47,22 @@ class Runs(LedgerFile):
                 " again; restore the secret it was made with"
             )
 
+    def claim_mode(self, mode: str) -> None:
+        """Remember whether this is the ledger of the real thing ('live') or of a rehearsal ('shadow'), or compare.
+
+        A ledger that has seen runs and remembers nothing is live.
+        Raises: LedgerError: rows that a shadow calls accepted were never sent, so the two must not meet in one file.
+        """
+        has_runs = self._db.execute("select exists (select 1 from runs)").fetchone()[0]
+        standing = self._meta("mode") or ("live" if has_runs else mode)
+        if standing != mode:
+            raise LedgerError(
+                f"this ledger is {'a shadow: nothing in it was ever sent' if standing == 'shadow' else 'the real one'};"
+                " set CARTWIRE_LEDGER to another file, or look at CARTWIRE_SHADOW",
+                mode=standing,
+            )
+        self._once("mode", mode)
+
     def bind(self, commercetools_fingerprint: str, iterable_fingerprint: str, now: datetime | None = None) -> None:
         """Bind the ledger to both projects, at the first call; later calls compare.
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from flows.report import RunReport
 
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+of_shadow = click.option("--shadow", is_flag=True, help="Of the rehearsal (`cartwire sync --shadow`), not of the real thing.")
+SHADOW_BANNER = "SHADOW: nothing was sent. Accepted means: would have been sent; requests: would have been made."
 
 
 def emit_json(value: Any) -> None:
@@ -90,7 +92,8 @@ def summary(report: RunReport) -> str:
         {"object": row.object, "kind": row.kind if row.kind != row.object else "", **row.counts} for row in report.rows
     ]
     rows.append({"object": "total", "kind": "", **{name: report.total(name) for name in columns}})
-    lines = [f"run {report.run_id}", table(rows, ("object", "kind", *columns))]
+    lines = [SHADOW_BANNER] if report.shadow else []
+    lines += [f"run {report.run_id}", table(rows, ("object", "kind", *columns))]
     if report.history:
         facts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report.history.items()))
         lines.append(f"set aside as history (before go-live or too old to act on): {facts}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from cartwire import clock
-from cartwire.cli.output import as_json, emit_json, table
+from cartwire.cli.output import as_json, emit_json, of_shadow, table
 from cartwire.masking import mask_email
 from cartwire.settings import load_settings
 
@@ -18,12 +18,15 @@ from cartwire.settings import load_settings
     "--limit", "rows_max", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many rows, newest first."
 )
 @click.option("--show-addresses", is_flag=True, help="Print e-mail addresses in clear. They are masked otherwise.")
+@of_shadow
 @as_json
-def command(run_id: str | None, object_name: str | None, held: bool, rows_max: int, show_addresses: bool, as_json: bool) -> None:
+def command(
+    run_id: str | None, object_name: str | None, held: bool, rows_max: int, show_addresses: bool, shadow: bool, as_json: bool
+) -> None:
     """Rows that were refused, by Iterable or by the gate, each with its reason. Works while a sync runs."""
     from activation.ledger.reading import read_only
 
-    settings = load_settings()
+    settings = load_settings(shadow=shadow)
     states = ("rejected", "held") if held else ("rejected",)
     found = []
     if settings.ledger.exists():

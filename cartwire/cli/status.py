@@ -7,19 +7,20 @@ from typing import Any
 import click
 
 from cartwire import clock
-from cartwire.cli.output import as_json, emit_json, table
+from cartwire.cli.output import SHADOW_BANNER, as_json, emit_json, of_shadow, table
 from cartwire.lock import holder
 from cartwire.settings import load_settings
 
 
 @click.command("status")
 @click.option("--runs", "runs_max", type=click.IntRange(1, 1000), default=5, show_default=True, help="How many runs.")
+@of_shadow
 @as_json
-def command(runs_max: int, as_json: bool) -> None:
+def command(runs_max: int, shadow: bool, as_json: bool) -> None:
     """Recent runs, what is paused, what is held and why, and who holds the lease. Works while a sync runs."""
     from activation.ledger.reading import read_only
 
-    settings = load_settings()
+    settings = load_settings(shadow=shadow)
     if not settings.ledger.exists():
         emit_json({"runs": []}) if as_json else click.echo(
             "no sync has run yet; `cartwire plan` shows what a first one would send"
@@ -45,6 +46,8 @@ def command(runs_max: int, as_json: bool) -> None:
             }
         )
         return
+    if settings.shadow:
+        click.echo(SHADOW_BANNER)
     click.echo(table(runs, ("run", "trigger", "state", "started", "seconds", "exit")))
     if reasons:
         click.echo("\nnot sent by the newest run:\n" + table(reasons, ("object", "kind", "state", "rows", "reason")))

@@ -15,13 +15,14 @@ from cartwire.settings import load_settings
     "--wait", "wait_s", type=click.IntRange(0), default=0, metavar="SECONDS", help="Wait for a running sync to end first."
 )
 @click.option("--test-profiles", is_flag=True, help="Only people of config/test_profiles.csv may leave; others wait.")
+@click.option("--shadow", is_flag=True, help="Rehearse: everything but sending, with ledger and warehouse of its own.")
 @as_json
-def command(wait_s: int, test_profiles: bool, as_json: bool) -> int:
+def command(wait_s: int, test_profiles: bool, shadow: bool, as_json: bool) -> int:
     """Load, build, gate and send what changed since Iterable last accepted it.
 
     With PREFECT_API_URL set the same steps run as a Prefect flow; else one after the other in this process.
     """
-    settings = load_settings()
+    settings = load_settings(shadow=shadow)
     with progress(as_json) as callback:
         if os.environ.get("PREFECT_API_URL"):
             from flows.sync import sync_as_flow as run_sync

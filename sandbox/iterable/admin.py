@@ -31,6 +31,7 @@ _CHANGEABLE = (
     "opt_in_message_types",
     "create_new_fields",
     "disallowed_event_names",
+    "list_ready_seconds",
     "channels",
     "message_types",
     "identity",
@@ -155,7 +156,7 @@ def settings(project: Project) -> dict[str, Any]:
 
 
 def state(project: Project) -> dict[str, Any]:
-    """Everything stored, seen by reads or not: users with fields and cart, events, purchases, subscription events."""
+    """Everything stored, seen by reads or not: users with fields and cart, events, purchases, lists, subscription events."""
     everything = project.state
     living = [person for person in everything.people.everyone if not person.is_deleted and person.versions]
     by_kind: dict[str, list[dict[str, Any]]] = {}
@@ -166,6 +167,7 @@ def state(project: Project) -> dict[str, Any]:
         "events": by_kind.pop(CUSTOM, []),
         "purchases": by_kind.pop(PURCHASE, []),
         "subscriptionEvents": [shown for kind in by_kind.values() for shown in kind],
+        "lists": [one.document for one in everything.lists.values()],
         "fields": everything.profile_fields,
         "forgotten": len(everything.forgotten_emails | everything.forgotten_user_ids),
     }

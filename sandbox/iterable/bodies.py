@@ -82,6 +82,9 @@ SUBSCRIPTIONS: Model = {
     "validateChannelAlignment": BOOLEAN,
 }
 BULK_SUBSCRIPTIONS: Model = {"updateSubscriptionsRequests": ARRAY}
+LIST: Model = {"name": STRING, "description": STRING}
+LIST_SUBSCRIBE: Model = {"listId": INTEGER, "subscribers": ARRAY, "updateExistingUsersOnly": BOOLEAN}
+LIST_UNSUBSCRIBE: Model = {"listId": INTEGER, "subscribers": ARRAY, "campaignId": INTEGER, "channelUnsubscribe": BOOLEAN}
 SUBSCRIPTION_ACTION: Model = {"users": STRINGS, "usersByUserId": STRINGS}
 EVENT: Model = {
     **PERSON,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from sandbox.iterable import commerce, exports, profile_calls, reads, subscriptions, tracking
+from sandbox.iterable import commerce, exports, profile_calls, reads, static_lists, subscriptions, tracking
 from sandbox.iterable.calls import Answer, Call
 from sandbox.iterable.project import Project
 
@@ -67,7 +67,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/api/commerce/updateCart", "commerce.updateCart", commerce.update_cart),
     Endpoint("GET", "/api/channels", "channels", reads.channels),
     Endpoint("GET", "/api/messageTypes", "messageTypes", reads.message_types),
-    Endpoint("GET", "/api/lists", "lists", reads.lists),
+    Endpoint("GET", "/api/lists", "lists", static_lists.show),
+    Endpoint("POST", "/api/lists", "lists.create", static_lists.create, True),
+    Endpoint("POST", "/api/lists/subscribe", "lists.subscribe", static_lists.subscribe, True),
+    Endpoint("POST", "/api/lists/unsubscribe", "lists.unsubscribe", static_lists.unsubscribe, True),
+    Endpoint("GET", "/api/lists/getUsers", "lists.getUsers", static_lists.members, True),
+    Endpoint("GET", "/api/lists/{listId}/size", "lists.size", static_lists.size, True),
+    Endpoint("DELETE", "/api/lists/{listId}", "lists.delete", static_lists.delete, True),
     Endpoint("GET", "/api/export/data.json", "export.data", exports.data, True),
     Endpoint("GET", "/api/export/userEvents", "export.userEvents", exports.user_events, True),
 )

@@ -42,6 +42,8 @@ RATES: dict[str, tuple[Rate, ...]] = {
     "channels": (Rate(100, 1),),
     "messageTypes": (Rate(100, 1),),
     "lists": (Rate(100, 1),),
+    "lists.getUsers": (Rate(5, 60),),
+    "lists.size": (Rate(5, 60),),
     "export.data": (Rate(4, 60),),
 }
 RESET_IS_TOLD = frozenset({"users.update", "users.bulkUpdate"})  # the only 429 answers documented with params

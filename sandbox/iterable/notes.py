@@ -21,6 +21,8 @@ KINDS: dict[str, str] = {
     "unsubscribe_dropped": "an overwritten array no longer contains an unsubscribe the person had",
     "person_repeated_in_batch": "failures are named by person, so one row per person and batch",
     "person_unknown": "an unsubscribe or subscribe for somebody who is not there yet",
+    "member_added_again": "somebody who is on the list already is added to it: whether journeys fire again is not documented",
+    "channel_unsubscribe_unsaid": "whether leaving a list leaves its channels too is documented both ways: say it",
     "unknown_key": "a key that the endpoint does not know is ignored",
     "two_identifiers_disagree": "e-mail and userId of one event belong to two people; the e-mail won",
 }

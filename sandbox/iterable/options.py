@@ -38,6 +38,7 @@ class Options:
         opt_in_message_types: the opt-in feature is on, which forbids some reserved fields on profile writes.
         create_new_fields: the project's own default for `createNewFields`.
         api_key_type: "server" or "client"; a client-side key may not call bulk, export and erasure endpoints.
+        list_ready_seconds: how long the id of a list just made is refused as `invalidListId`.
         disallowed_event_names: custom events that the project refuses inside a 200.
     """
 
@@ -54,6 +55,7 @@ class Options:
     opt_in_message_types: bool = False
     create_new_fields: bool = True
     disallowed_event_names: frozenset[str] = frozenset()
+    list_ready_seconds: float = 2.0
     channels: tuple[dict[str, Any], ...] = field(default=CHANNELS)
     message_types: tuple[dict[str, Any], ...] = field(default=MESSAGE_TYPES)
     lists: tuple[dict[str, Any], ...] = field(default=LISTS)

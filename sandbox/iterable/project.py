@@ -29,6 +29,15 @@ class Now(Protocol):
 
 
 @dataclass(slots=True)
+class StaticList:
+    """A list: as GET lists prints it, from when on reads see it, and from when on its id is taken by subscribe."""
+
+    document: dict[str, Any]
+    visible_at: float
+    ready_at: float
+
+
+@dataclass(slots=True)
 class State:
     """Everything a reset throws away."""
 
@@ -42,6 +51,7 @@ class State:
     triggers: Triggers = field(default_factory=Triggers)
     notes: Notes = field(default_factory=Notes)
     writes: Writes = field(default_factory=Writes)
+    lists: dict[int, StaticList] = field(default_factory=dict)
     generated_ids: int = 0
 
 
@@ -53,13 +63,16 @@ class Project:
         self._clock = clock
         self.options = replace(options)
         self.limiter = Limiter()
-        self.state = State()
+        self.state = self._fresh()
 
     def reset(self) -> None:
         """Empty the project and take back every changed setting."""
         self.options = replace(self._initial)
-        self.state = State()
+        self.state = self._fresh()
         self.limiter.reset()
+
+    def _fresh(self) -> State:
+        return State(lists={one["id"]: StaticList(dict(one), 0.0, 0.0) for one in self.options.lists})
 
     def now(self) -> float:
         """Unix seconds by the sandbox clock."""

@@ -1,4 +1,4 @@
-"""What can be read back: people, fields, events, channels, message types, lists, the forgotten."""
+"""What can be read back: people, fields, events, channels, message types, the forgotten."""
 
 from __future__ import annotations
 
@@ -85,11 +85,6 @@ def message_types(project: Project, call: Call) -> Answer:
     """GET messageTypes."""
     times = {"createdAt": _MESSAGE_TYPE_CREATED_AT, "updatedAt": _MESSAGE_TYPE_CREATED_AT}
     return Answer({"messageTypes": [{**kind, **times} for kind in project.options.message_types]})
-
-
-def lists(project: Project, call: Call) -> Answer:
-    """GET lists."""
-    return Answer({"lists": list(project.options.lists)})
 
 
 def forgotten(project: Project, call: Call) -> Answer:

@@ -131,7 +131,7 @@ def _target(project: Project, call: Call) -> _Target:
         known = number in {channel["id"] for channel in options.channels}
         name = "unsubscribedChannelIds"
     else:
-        known = number in {one["id"] for one in options.lists}
+        known = number in project.state.lists
         name = "userListIds"
     if not known:
         raise bad_params(f"Unknown {group} {number}")

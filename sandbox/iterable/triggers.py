@@ -1,7 +1,7 @@
 """Journey triggers: what would have started a journey at the vendor, counted.
 
 A custom event or a purchase triggers when it is added and again when it is updated by its id; every updateCart event
-triggers; a profile call triggers once per field it contains, changed or not, except the field `consent`.
+triggers; joining a static list triggers; a profile call triggers once per field it contains, changed or not, except the field `consent`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 UNCOUNTED_FIELD = "consent"
-EVENT, PURCHASE, CART, PROFILE = "custom_event", "purchase", "cart", "profile_field"
+EVENT, PURCHASE, CART, PROFILE, LIST = "custom_event", "purchase", "cart", "profile_field", "added_to_list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Triggers:
         """Counts per kind and name, the duplicates, and (unless told otherwise) every trigger."""
         chosen = self._all[since:]
         by_kind: Counter[str] = Counter()
-        by_name: dict[str, Counter[str]] = {EVENT: Counter(), PURCHASE: Counter(), CART: Counter(), PROFILE: Counter()}
+        by_name: dict[str, Counter[str]] = {kind: Counter() for kind in (EVENT, PURCHASE, CART, PROFILE, LIST)}
         for trigger in chosen:
             by_kind[trigger.kind] += len(trigger.names)
             by_name[trigger.kind].update(trigger.names)

@@ -13,9 +13,9 @@ from activation.ledger import reasons
 from activation.ledger.database import SCHEMA
 from activation.ledger.reading import read_only
 from activation.ledger.store import Ledger
-from tests.contract.delivery_world import SECRET, World, cart, delivery_servers, event, purchase, user, withdrawal, world
+from tests.contract.delivery_world import SECRET, World, cart, event, purchase, user, withdrawal
 
-__all__ = ["delivery_servers", "world"]
+pytest_plugins = ("tests.contract.delivery_world",)
 
 NAMES = ("", "users", "purchases", "carts", "events", "order_cancelled", "order_refunded")
 

@@ -45,7 +45,7 @@ def test_events_and_purchases_trigger_when_added_and_again_when_updated(iterable
         iterable_vendor.ok("events/track", EVENT)
         iterable_vendor.ok("commerce/trackPurchase", PURCHASE)
     triggers = iterable_vendor.admin("triggers")
-    assert triggers["by_kind"] == {"custom_event": 2, "purchase": 2, "cart": 0, "profile_field": 0}
+    assert triggers["by_kind"] == {"custom_event": 2, "purchase": 2, "cart": 0, "profile_field": 0, "added_to_list": 0}
     assert [(repeat["kind"], repeat["id"]) for repeat in triggers["duplicates"]] == [
         ("custom_event", "e-1"),
         ("purchase", "o-1"),

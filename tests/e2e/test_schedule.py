@@ -21,6 +21,7 @@ import pytest
 
 from activation.ledger.reading import read_only
 from cartwire.cli.processes import free_port, prefect_server, wait_for
+from cartwire.errors import LedgerError
 from cartwire.lock import holder, lease
 from cartwire.settings import REPOSITORY
 from tests.conftest import Sandbox
@@ -88,8 +89,11 @@ class Deployment:
         """State of each run, oldest first."""
         if not self.installation.ledger.exists():
             return []
-        with read_only(self.installation.ledger) as ledger:
-            return [run.state for run in reversed(ledger.status(100).runs)]
+        try:
+            with read_only(self.installation.ledger) as ledger:
+                return [run.state for run in reversed(ledger.status(100).runs)]
+        except LedgerError:  # caught in the instant in which the first run makes the file
+            return []
 
     def stored(self, what: str) -> list[dict[str, Any]]:
         """Everything of one kind that the Prefect server keeps, through its API."""
