@@ -16,6 +16,7 @@ from typing import Any
 
 from cartwire.errors import GateClosed
 from cartwire.settings import REPOSITORY, Settings
+from flows.upgrade import needs_full_refresh, remember_built
 
 _PARSED: dict[tuple[object, ...], Any] = {}
 _SOURCES = ("dbt_project.yml", "profiles.yml", "models", "macros", "config", "tests/dbt")
@@ -55,8 +56,10 @@ def build_everything(settings: Settings, *, full_refresh: bool = False) -> Build
 
     A failing node holds what is downstream of it and stops nothing else.
     """
-    arguments = ["--exclude-resource-type", "unit_test"]
-    return _invoke(settings, [*arguments, "--full-refresh"] if full_refresh else arguments)
+    result = _invoke(settings, ["--exclude-resource-type", "unit_test", *(["--full-refresh"] if full_refresh else [])])
+    if result.built >= _incremental(settings):
+        remember_built(settings)
+    return result
 
 
 def _invoke(settings: Settings, arguments: Sequence[str]) -> BuildResult:
@@ -85,10 +88,18 @@ def _invoke(settings: Settings, arguments: Sequence[str]) -> BuildResult:
         if not parsed.success:
             raise GateClosed(f"dbt cannot parse the project: {_first_line(parsed.exception)}") from parsed.exception
         _PARSED[key] = parsed.result
+    if needs_full_refresh(settings) and "--full-refresh" not in arguments:
+        arguments = [*arguments, "--full-refresh"]
     outcome = dbtRunner(manifest=_PARSED[key]).invoke(["build", *arguments, *common, *quiet])
     if outcome.result is None:
         raise GateClosed(f"dbt stopped before building: {_first_line(outcome.exception)}") from outcome.exception
     return _summarise(outcome.result.results)
+
+
+def _incremental(settings: Settings) -> frozenset[str]:
+    """Names of the models that keep rows of earlier builds."""
+    nodes = _PARSED[_project_key(settings)].nodes.values()
+    return frozenset(node.name for node in nodes if node.resource_type == "model" and node.config.materialized == "incremental")
 
 
 def seed_folder(config: Path) -> str:

@@ -37,6 +37,7 @@ select profiles.profile_type, profiles.customer_id, profiles.email, metrics.*
 from marts.customer_metrics as metrics
 inner join marts.profiles as profiles using (profile_id)
 """
+_OPENED = ("customers", "orders", "carts", "payments", "products", "consent_words")
 _FACT_IDS = """
 select purchase_id from activation.iterable_purchases
 union all
@@ -97,6 +98,7 @@ class Story:
         customers: id, externalId (as `household`) and address in lower case of every customer, after the shop day.
         metrics: the metrics of every person with their profile's identifiers, after the shop day.
         rejected_documents: what was set aside, after the shop day.
+        opened: rows and content hash of each incremental model, as the increments left it and after a full refresh.
         rebuilt_fact_ids: ids of purchases, cancellations and refunds in the warehouse that was rebuilt from nothing.
         duplicates: journey triggers that brought nothing new, in all chapters; contract_notes: counts by kind.
     """
@@ -110,6 +112,7 @@ class Story:
     customers: list[Row] = field(default_factory=list)
     metrics: list[Row] = field(default_factory=list)
     rejected_documents: list[Row] = field(default_factory=list)
+    opened: list[Row] = field(default_factory=list)
     rebuilt_fact_ids: set[str] = field(default_factory=set)
     duplicates: list[Row] = field(default_factory=list)
     contract_notes: dict[str, int] = field(default_factory=dict)
@@ -144,7 +147,9 @@ def tell_story(sandbox: Sandbox, folder: Path) -> Story:
     told.tell("every version touched")
     _forget_cursors(told.settings)
     told.tell("reloaded from nothing")
+    told.opened = [_opened(told.settings)]
     _full_refresh(told.settings)
+    told.opened.append(_opened(told.settings))
     told.tell("after a full refresh")
     _lose_warehouse(told.settings)
     told.tell("warehouse rebuilt from the ledger")
@@ -206,6 +211,14 @@ def _forget_cursors(settings: Settings) -> None:
 
 def _full_refresh(settings: Settings) -> None:
     assert build_everything(settings, full_refresh=True).held == {}
+
+
+def _opened(settings: Settings) -> Row:
+    found = {}
+    for name in _OPENED:
+        query = f"select count(*) as rows, sum(hash(model)) as content from staging.base_commercetools__{name} as model"
+        (found[name],) = _warehouse(settings, query)
+    return found
 
 
 def _lose_warehouse(settings: Settings) -> None:

@@ -42,6 +42,12 @@ def test_a_sync_without_new_content_makes_no_write_request(story: Story, name: s
     assert chapter.report.exit_code == 0
 
 
+def test_what_the_increments_left_is_what_one_full_build_makes(story: Story) -> None:
+    increments, full = story.opened
+    assert increments == full
+    assert all(model["rows"] for model in full.values())
+
+
 def test_a_lost_warehouse_is_rebuilt_and_only_what_history_dated_is_sent_anew(story: Story) -> None:
     """Gone are the versions that dated a statement of consent and the last change of a cart; no fact is sent again."""
     chapter = story.chapters["warehouse rebuilt from the ledger"]

@@ -1,12 +1,7 @@
 {{ config(materialized='table') }}
 -- Grain: resource_type, resource_id, field_path, channel, purpose, version. What a configured
 -- consent field came to say in this version; versions that say the same as the one before are left
--- out. Stage 1 of a sync builds this before anything else and without tests, so it reads ids,
--- addresses and consent paths only, and nothing in a document can make it fail.
-{%- set resources = ['customers', 'orders', 'carts'] %}
-{%- set opened_keys = {
-    'id': 'text', 'customerId': 'text', 'email': 'text', 'customerEmail': 'text', 'custom': 'json'
-} %}
+-- out. Stage 1 of a sync builds this before anything else and without tests.
 with configured as (
     select distinct
         resource,
@@ -20,50 +15,20 @@ meanings as (
     select * from {{ ref('consent_fields') }}
 ),
 
-versions as (
-    {% for resource in resources %}
-        select
-            '{{ resource }}' as resource_type,
-            id as resource_id,
-            version,
-            document,
-            {{ json_open('document', opened_keys) }} as doc,
-            created_at,
-            last_modified_at,
-            loaded_at
-        from {{ source('raw', resource ~ '_history') }}
-        where '{{ resource }}' in (select configured.resource from configured)
-        {% if not loop.last %}union all{% endif %}
-    {% endfor %}
+words as (
+    select * from {{ ref('base_commercetools__consent_words') }}
 ),
 
 said as (
     select
-        versions.resource_type,
-        versions.resource_id,
-        versions.version,
-        case
-            when versions.resource_type = 'customers' then versions.resource_id
-            else versions.doc.customerId
-        end as customer_id,
-        {{ fold_email('coalesce(versions.doc.customerEmail, versions.doc.email)') }} as email,
-        configured.field_path,
+        words.*,
         configured.channel,
-        configured.purpose,
-        -- nearly every path is one of custom fields: those are opened once, not with each path
-        case
-            when configured.field_path like 'custom.%'
-                then {{ try_json_text_at(
-                    'versions.doc.custom', 'substr(configured.field_path, 8)'
-                ) }}
-            else {{ try_json_text_at('versions.document', 'configured.field_path') }}
-        end as value_text,
-        {{ ts_utc('versions.created_at') }} as created_at,
-        {{ ts_utc('versions.last_modified_at') }} as last_modified_at,
-        {{ ts_utc('versions.loaded_at') }} as learned_at
-    from versions
-    inner join configured on versions.resource_type = configured.resource
-    where versions.doc.id is not null
+        configured.purpose
+    from words
+    inner join configured
+        on
+            words.resource_type = configured.resource
+            and words.field_path = configured.field_path
 ),
 
 -- a value that config/consent_fields.csv does not list says nothing that may be relied on

@@ -1,10 +1,15 @@
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental',
+    unique_key='cart_id',
+    on_schema_change='sync_all_columns',
+    pre_hook="{{ forget_vanished('carts', 'cart_id') }}"
+) }}
 -- Carts' documents, opened once. Rows with a rejection_reason go to rejected_documents and nowhere
 -- else.
 {%- set shape = shape_basket() %}
 {%- do shape.update({'cartState': 'text'}) %}
 with source as (
-    select * from {{ source('raw', 'carts') }}
+    {{ unopened('carts', 'cart_id') }}
 ),
 
 opened as (

@@ -1,8 +1,13 @@
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental',
+    unique_key='customer_id',
+    on_schema_change='sync_all_columns',
+    pre_hook="{{ forget_vanished('customers', 'customer_id') }}"
+) }}
 -- Customers' documents, opened once. Rows with a rejection_reason go to rejected_documents and
 -- nowhere else.
 with source as (
-    select * from {{ source('raw', 'customers') }}
+    {{ unopened('customers', 'customer_id') }}
 ),
 
 opened as (

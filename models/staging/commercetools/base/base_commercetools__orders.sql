@@ -1,4 +1,9 @@
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental',
+    unique_key='order_id',
+    on_schema_change='sync_all_columns',
+    pre_hook="{{ forget_vanished('orders', 'order_id') }}"
+) }}
 -- Orders' documents, opened once: a document has about 12 kB and a parse per field would dominate
 -- the build. Rows with a rejection_reason go to rejected_documents and nowhere else.
 {%- set shape = shape_basket() %}
@@ -19,14 +24,17 @@
     'shippingAddress': shape_address(),
     'billingAddress': shape_address()
 }) %}
-with source as (
-    select * from {{ source('raw', 'orders') }}
-),
-
-paths as (
+with paths as (
     select max(source_path) as campaign_path
     from {{ ref('order_attributes') }}
     where attribute = 'campaign_id'
+),
+
+source as (
+    {{ unopened(
+        'orders', 'order_id',
+        also='opened_before.campaign_path is not distinct from (select paths.campaign_path from paths)'
+    ) }}
 ),
 
 opened as (
@@ -37,6 +45,7 @@ opened as (
         source.last_modified_at,
         source.loaded_at,
         {{ json_open('source.document', shape) }} as doc,
+        paths.campaign_path,
         {{ try_json_text_at('source.document', 'paths.campaign_path') }} as campaign_text
     from source
     cross join paths
@@ -66,6 +75,7 @@ renamed as (
         {{ status_word('doc.paymentState') }} as payment_status,
         {{ status_word('doc.shipmentState') }} as shipment_status,
         try_cast(campaign_text as bigint) as campaign_id,
+        campaign_path,
         -- money
         doc.totalPrice.currencyCode as currency_code,
         cast(doc.totalPrice.fractionDigits as integer) as fraction_digits,

@@ -1,8 +1,13 @@
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental',
+    unique_key='payment_id',
+    on_schema_change='sync_all_columns',
+    pre_hook="{{ forget_vanished('payments', 'payment_id') }}"
+) }}
 -- Payments' documents, opened once. Rows with a rejection_reason go to rejected_documents and
 -- nowhere else.
 with source as (
-    select * from {{ source('raw', 'payments') }}
+    {{ unopened('payments', 'payment_id') }}
 ),
 
 opened as (

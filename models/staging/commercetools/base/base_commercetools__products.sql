@@ -1,8 +1,13 @@
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental',
+    unique_key='product_id',
+    on_schema_change='sync_all_columns',
+    pre_hook="{{ forget_vanished('product_projections', 'product_id') }}"
+) }}
 -- Product projections, opened once. Rows with a rejection_reason go to rejected_documents and
 -- nowhere else.
 with source as (
-    select * from {{ source('raw', 'product_projections') }}
+    {{ unopened('product_projections', 'product_id') }}
 ),
 
 opened as (

@@ -1,0 +1,38 @@
+"""Incremental models keep what earlier code opened; after an upgrade they are made anew, without anybody having to know."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import closing
+
+from cartwire.settings import REPOSITORY, Settings
+from cartwire.warehouse import open_warehouse
+
+_CODE = ("dbt_project.yml", "models", "macros")
+_TABLE = "create schema if not exists control; create table if not exists control.built (code_digest varchar)"
+
+
+def needs_full_refresh(settings: Settings) -> bool:
+    """Whether this warehouse was last built by other SQL than the project has now, or never."""
+    with closing(open_warehouse(settings.warehouse)) as connection:
+        connection.execute(_TABLE)
+        return connection.execute("select code_digest from control.built").fetchall() != [(_code_digest(),)]
+
+
+def remember_built(settings: Settings) -> None:
+    """Every incremental model of this warehouse is now of the project's present SQL."""
+    with closing(open_warehouse(settings.warehouse)) as connection:
+        connection.execute(_TABLE)
+        connection.execute("begin; delete from control.built")
+        connection.execute("insert into control.built values (?)", [_code_digest()])
+        connection.execute("commit")
+
+
+def _code_digest() -> str:
+    """sha256 over names and contents of the project's SQL and YAML."""
+    digest = hashlib.sha256()
+    for source in _CODE:
+        path = REPOSITORY / source
+        for file in [path] if path.is_file() else sorted(child for child in path.rglob("*") if child.is_file()):
+            digest.update(f"{file.relative_to(REPOSITORY)}\0".encode() + file.read_bytes() + b"\0")
+    return digest.hexdigest()

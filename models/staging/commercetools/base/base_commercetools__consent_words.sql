@@ -1,0 +1,75 @@
+{{ config(materialized='incremental', incremental_strategy='append') }}
+-- Grain: resource_type, resource_id, version, field_path. What each version of a record has in a
+-- configured consent field. A version never changes, so each is opened once per path; paths that
+-- config/consent_fields.csv no longer names stay and are not read. Stage 1 of a sync builds this
+-- first: it reads ids, addresses and consent paths only, so nothing in a document can make it fail.
+{%- set resources = ['customers', 'orders', 'carts'] %}
+{%- set opened_keys = {
+    'id': 'text', 'customerId': 'text', 'email': 'text', 'customerEmail': 'text', 'custom': 'json'
+} %}
+with configured as (
+    select distinct
+        resource,
+        field_path
+    from {{ ref('consent_fields') }}
+),
+
+unopened as (
+    {% for resource in resources %}
+        select
+            configured.resource as resource_type,
+            configured.field_path,
+            history.id as resource_id,
+            history.version,
+            history.document,
+            history.created_at,
+            history.last_modified_at,
+            history.loaded_at
+        from {{ source('raw', resource ~ '_history') }} as history
+        inner join configured on configured.resource = '{{ resource }}'
+        {% if is_incremental() %}
+            where
+                not exists (
+                    select 1
+                    from {{ this }} as opened_before
+                    where
+                        opened_before.resource_type = '{{ resource }}'
+                        and opened_before.resource_id = history.id
+                        and opened_before.version = history.version
+                        and opened_before.field_path = configured.field_path
+                )
+        {% endif %}
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+),
+
+opened as (
+    select
+        *,
+        {{ json_open('document', opened_keys) }} as doc
+    from unopened
+),
+
+words as (
+    select
+        resource_type,
+        resource_id,
+        version,
+        field_path,
+        case when resource_type = 'customers' then resource_id else doc.customerId end
+            as customer_id,
+        {{ fold_email('coalesce(doc.customerEmail, doc.email)') }} as email,
+        -- nearly every path is one of custom fields: those are opened once, not with each path
+        case
+            when field_path like 'custom.%'
+                then {{ try_json_text_at('doc.custom', 'substr(field_path, 8)') }}
+            else {{ try_json_text_at('document', 'field_path') }}
+        end as value_text,
+        {{ ts_utc('created_at') }} as created_at,
+        {{ ts_utc('last_modified_at') }} as last_modified_at,
+        {{ ts_utc('loaded_at') }} as learned_at
+    from opened
+    where doc.id is not null
+)
+
+select * from words
