@@ -16,7 +16,8 @@ from activation.ledger.staging import StagedRow
 from activation.ledger.store import Ledger
 from activation.packing import by_turns, fit_batches
 from activation.routes import Route, route_of
-from cartwire.errors import DeliveryError, Throttled
+from cartwire import stopping
+from cartwire.errors import CartwireError, DeliveryError, Throttled
 from clients.answers import Answer, refused_key
 from clients.endpoints import ENDPOINTS
 from clients.iterable import IterableClient
@@ -27,6 +28,7 @@ THROTTLED_IN_A_ROW_MAX = 30
 UNREACHABLE_IN_A_ROW_MAX = 6
 BACKOFF_BASE_S, BACKOFF_MAX_S = 0.5, 15.0
 NOT_READY_TRIES_MAX = 7  # with the back-off: half a minute, as long as Iterable's own tests wait for a new list
+PAUSE_MAX_S = 1.0  # at a time, so that a wish to stop is heard
 
 Progress = Callable[[str, int, int], None]
 
@@ -61,7 +63,7 @@ class LaneSender:
         self._progress = progress or (lambda _object, _done, _rows: None)
         self._is_shadow = is_shadow
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="deliver")
-        self._stop: DeliveryError | None = None
+        self._stop: CartwireError | None = None
         self._throttled_in_a_row = self._unreachable_in_a_row = 0
         self._not_ready_wait_s = 0.0
 
@@ -74,7 +76,7 @@ class LaneSender:
     def send_lane(self, lane: int, object_name: str, *, visible_before_ms: int) -> None:
         """Send what may be sent now. A person's rows leave in order: a turn ends before the next begins.
 
-        Raises: DeliveryError where going on makes no sense; rows in flight are settled before.
+        Raises: DeliveryError where going on makes no sense, RunStopped where somebody asked; rows in flight are settled before.
         """
         route = route_of(object_name, lane)
         while rows := self.staged(lane, object_name, visible_before_ms):
@@ -109,7 +111,7 @@ class LaneSender:
         for one in shipments:
             if not self._is_shadow:
                 note(self._clear_for_takeoff(endpoint, flying))
-            if self._stop or Signal.feature_absent in signals:
+            if self._is_stopped() or Signal.feature_absent in signals:
                 break
             claim = self.ledger.claim(uuid.uuid4().hex, endpoint, one.item_ids, one.envelope)
             done += claim.held + claim.suppressed
@@ -128,16 +130,22 @@ class LaneSender:
         """Settle what lands until there is room, no back-off and a token; the claim comes right after."""
         while len(flying) >= ENDPOINTS[endpoint].concurrency_max:
             yield from self._land(endpoint, flying, None)
-        if self._unreachable_in_a_row and not self._stop:
+        if self._unreachable_in_a_row and not self._is_stopped():
             self.client.pause(min(BACKOFF_MAX_S, BACKOFF_BASE_S * 2 ** (self._unreachable_in_a_row - 1)))
         if self._not_ready_wait_s:
             self.client.pause(self._not_ready_wait_s)
             self._not_ready_wait_s = 0.0
-        while not self._stop and (wait_s := self.client.reserve(endpoint)) > 0:
+        while not self._is_stopped() and (wait_s := self.client.reserve(endpoint)) > 0:
             if flying:
                 yield from self._land(endpoint, flying, wait_s)
             else:
-                self.client.pause(wait_s)
+                self.client.pause(min(wait_s, PAUSE_MAX_S))
+
+    def _is_stopped(self) -> bool:
+        """Whether nothing more may leave: an answer said so, or somebody asked the process to end."""
+        if self._stop is None and stopping.is_requested():
+            self._stop = stopping.RunStopped("stopped between two requests; rows not sent are planned again by the next run")
+        return self._stop is not None
 
     def _land(
         self, endpoint: str, flying: dict[Future[Answer], Claim], timeout_s: float | None

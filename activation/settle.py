@@ -16,6 +16,7 @@ from activation.ledger import reasons
 from activation.ledger.machine import Event
 from activation.ledger.sending import LedgerItem, Outcome
 from activation.ledger.store import Ledger
+from cartwire import stopping
 from cartwire.clock import now_ms
 from clients.iterable import IterableClient
 
@@ -49,7 +50,8 @@ def resolve_unknown(
     Waits first, until the visibility delay has passed since the last of them may have left. Found: accepted, verified.
     Absent: back to staged for this run, superseded for a dead one. Cannot be told: `unknown_outcome` says per object
     'resend' or (default) 'hold'.
-    Raises: DeliveryError where Iterable cannot be read; the rows stay unknown then, and the next run tries again.
+    Raises: DeliveryError where Iterable cannot be read; RunStopped between two
+        chunks. The rows stay unknown then, and the next run tries again.
     """
     items = ledger.unknown_items(run_id)
     if not items:
@@ -61,6 +63,7 @@ def resolve_unknown(
     decided: list[Outcome] = []
     with ThreadPoolExecutor(READERS, thread_name_prefix="read-back") as pool:
         for start in range(0, len(items), CHUNK_ROWS):
+            stopping.check()
             chunk = items[start : start + CHUNK_ROWS]
             evidence = list(pool.map(lambda item: _look(client, item), chunk))
             outcomes = [

@@ -23,6 +23,11 @@ def lease_path(ledger: Path) -> Path:
     return ledger.with_name(ledger.name + ".lease")
 
 
+def worker_path(ledger: Path) -> Path:
+    """What the long-lived worker of an installation takes the lease of, beside that of its runs."""
+    return ledger.with_name(ledger.name + ".worker")
+
+
 @contextmanager
 def lease(ledger: Path, *, wait_s: float = 0.0) -> Iterator[None]:
     """Hold the lease of this ledger for the block.

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from cartwire import clock
+from cartwire import clock, stopping
 from cartwire.settings import Settings
 from cartwire.warehouse import open_warehouse
 
@@ -62,7 +62,7 @@ class Run:
     binds: bool = True
     started_at: datetime = field(default_factory=clock.now)
     progress: Progress = no_progress
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = stopping.sleep
     built: frozenset[str] = frozenset()
     held: dict[str, str] = field(default_factory=dict)
     undelivered: dict[str, str] = field(default_factory=dict)

@@ -62,43 +62,63 @@ def build_everything(settings: Settings, *, full_refresh: bool = False) -> Build
     return result
 
 
-def _invoke(settings: Settings, arguments: Sequence[str]) -> BuildResult:
+def parsed_project(settings: Settings) -> Any:
+    """dbt's manifest, parsed now unless the one kept is of these files and this environment.
+
+    Raises: GateClosed when dbt cannot parse the project.
+    """
     from dbt.cli.main import dbtRunner
 
     os.environ["CARTWIRE_WAREHOUSE"] = str(settings.warehouse)
     os.environ["CARTWIRE_SEEDS"] = seed_folder(settings.config)
     os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+    key = _project_key(settings)
+    if key not in _PARSED:
+        _PARSED.clear()
+        parsed = dbtRunner().invoke(["parse", *_options(settings)])
+        if not parsed.success:
+            raise GateClosed(f"dbt cannot parse the project: {_first_line(parsed.exception)}") from parsed.exception
+        _PARSED[key] = parsed.result
+    return _PARSED[key]
+
+
+def _invoke(settings: Settings, arguments: Sequence[str]) -> BuildResult:
+    from dbt.cli.main import dbtRunner
+
+    manifest = parsed_project(settings)
+    if "--full-refresh" not in arguments and needs_full_refresh(settings):
+        arguments = [*arguments, "--full-refresh"]
+    outcome = dbtRunner(manifest=manifest).invoke(["build", *arguments, *_options(settings)])
+    if outcome.result is None:
+        raise GateClosed(f"dbt stopped before building: {_first_line(outcome.exception)}") from outcome.exception
+    return _summarise(outcome.result.results)
+
+
+def _options(settings: Settings) -> list[str]:
+    """This installation's own target and log folders, and no talk."""
     folder = settings.state_dir / "dbt"
-    common = ["--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY), "--target-path", str(folder / "target")]
-    quiet = [
-        "--quiet",
-        "--no-print",
+    return [
+        "--project-dir",
+        str(REPOSITORY),
+        "--profiles-dir",
+        str(REPOSITORY),
+        "--target-path",
+        str(folder / "target"),
         "--log-path",
         str(folder / "logs"),
+        "--quiet",
+        "--no-print",
         "--log-level",
         "none",
         "--log-level-file",
         "none",
         "--no-write-json",
     ]
-    key = _project_key(settings)
-    if key not in _PARSED:
-        _PARSED.clear()
-        parsed = dbtRunner().invoke(["parse", *common, *quiet])
-        if not parsed.success:
-            raise GateClosed(f"dbt cannot parse the project: {_first_line(parsed.exception)}") from parsed.exception
-        _PARSED[key] = parsed.result
-    if needs_full_refresh(settings) and "--full-refresh" not in arguments:
-        arguments = [*arguments, "--full-refresh"]
-    outcome = dbtRunner(manifest=_PARSED[key]).invoke(["build", *arguments, *common, *quiet])
-    if outcome.result is None:
-        raise GateClosed(f"dbt stopped before building: {_first_line(outcome.exception)}") from outcome.exception
-    return _summarise(outcome.result.results)
 
 
 def _incremental(settings: Settings) -> frozenset[str]:
     """Names of the models that keep rows of earlier builds."""
-    nodes = _PARSED[_project_key(settings)].nodes.values()
+    nodes = parsed_project(settings).nodes.values()
     return frozenset(node.name for node in nodes if node.resource_type == "model" and node.config.materialized == "incremental")
 
 

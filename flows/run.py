@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from activation.ledger.store import Ledger
+from cartwire import stopping
 from cartwire.errors import CartwireError
 from cartwire.lock import lease
 from cartwire.settings import Settings
@@ -77,8 +78,9 @@ def sync(
 
 
 def walk_steps(run: Run) -> None:
-    """Every step in order, in this thread."""
+    """Every step in order, in this thread. Raises: RunStopped between two steps, if somebody asked."""
     for step in STEPS:
+        stopping.check()
         run.progress(step.name, 0, None)
         with run.timed(step.name):
             step.do(run)

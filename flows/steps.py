@@ -18,7 +18,7 @@ from activation.publish import publish_ledger_views, publish_marts
 from activation.routes import ROUTES
 from activation.settle import resolve_unknown
 from activation.verdicts import NEVER_HELD
-from cartwire import clock
+from cartwire import clock, stopping
 from cartwire.config_check import check_config
 from cartwire.settings import REPOSITORY, Settings
 from cartwire.warehouse import demand_project, write_control
@@ -87,8 +87,13 @@ def load(run: Run) -> None:
     settings = run.settings
     demand_project(run.warehouse, settings.warehouse, settings.ctp_project_key)
     source = CommercetoolsClient.from_settings(settings)
+
+    def progress(step: str, done: int, total: int | None) -> None:
+        stopping.check()
+        run.progress(step, done, total)
+
     try:
-        report = load_commercetools(run.warehouse, settings, client=source, progress=run.progress)
+        report = load_commercetools(run.warehouse, settings, client=source, progress=progress)
         run.loaded = dict(report.rows)
         load_iterable(run.warehouse, settings, client=run.iterable)
         if run.binds:  # not earlier: a mistyped key must not bind the ledger to nobody

@@ -10,8 +10,9 @@ from typing import Any
 from prefect import State, flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.states import Completed
+from prefect.states import Cancelled, Completed
 
+from cartwire import stopping
 from cartwire.errors import CartwireError
 from cartwire.lock import LeaseTaken
 from cartwire.masking import mask, mask_handlers
@@ -55,6 +56,8 @@ def sync(trigger: str = "schedule", only_test_profiles: bool = False, wait_s: fl
         report = _run(load_settings(), trigger, only_test_profiles, wait_s, no_progress)
     except LeaseTaken as error:
         return Completed(name="Skipped", message=str(error))
+    except stopping.RunStopped as error:
+        return Cancelled(message=str(error))
     if report.exit_code == SKIPPED:
         return Completed(name="Skipped", message="; ".join(report.attention))
     return report.as_dict()
@@ -95,6 +98,7 @@ def _walk_as_tasks(run: Run) -> None:
     _ACTIVE[run.run_id] = run
     try:
         for step in STEPS:
+            stopping.check()
             run.progress(step.name, 0, None)
             _as_task(step)(run.run_id, step.name)
     finally:
@@ -102,7 +106,12 @@ def _walk_as_tasks(run: Run) -> None:
 
 
 def _as_task(step: Step) -> Any:
-    return walk_step.with_options(retries=step.retries, retry_delay_seconds=5) if step.retries else walk_step
+    """A step that may be repeated is, but not against somebody's wish to stop."""
+    if not step.retries:
+        return walk_step
+    return walk_step.with_options(
+        retries=step.retries, retry_delay_seconds=5, retry_condition_fn=lambda *_: not stopping.is_requested()
+    )
 
 
 def _publish_artifact(report: RunReport) -> None:

@@ -210,17 +210,26 @@ class Queries(Pauses):
 
     def status(self, runs_max: int = 10) -> LedgerStatus:
         """The newest runs and what is open."""
-        columns = ", ".join(field.name for field in fields(Run))
-        runs = self._db.execute(
-            f"select {columns} from runs order by started_at_ms desc, run_id desc limit ?",  # noqa: S608 - column names of a dataclass
-            (runs_max,),
-        ).fetchall()
+        runs = self._runs("true", runs_max)
         open_rows = self._db.execute(
             "select state, count(*) from items where state in ('staged', 'sending', 'unknown') group by state order by state"
         ).fetchall()
         bound = self._db.execute("select value from meta where key = 'bound_at_ms'").fetchone()
         return LedgerStatus(
-            runs=tuple(Run(**dict(zip([field.name for field in fields(Run)], run, strict=True))) for run in runs),
+            runs=runs,
             open_rows=dict(open_rows),
             bound_at_ms=int(bound[0]) if bound else None,
         )
+
+    def newest_done(self) -> Run | None:
+        """The newest sync that came to its end, whatever it held or rejected; None if there is none. A paused one did not."""
+        return next(iter(self._runs("state = 'done' and exit_code <> 12", 1)), None)
+
+    def _runs(self, condition: str, runs_max: int) -> tuple[Run, ...]:
+        names = [field.name for field in fields(Run)]
+        rows = self._db.execute(
+            f"select {', '.join(names)} from runs where {condition} "  # noqa: S608 - names of a dataclass, conditions of this class
+            "order by started_at_ms desc, run_id desc limit ?",
+            (runs_max,),
+        )
+        return tuple(Run(**dict(zip(names, row, strict=True))) for row in rows)

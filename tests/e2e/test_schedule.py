@@ -1,4 +1,4 @@
-"""A served deployment against a real Prefect server: it fires by schedule, is killed in the middle, and the next run finishes the work.
+"""The worker with a real Prefect server: its runs fire by schedule, it is killed in the middle, and the next run finishes the work.
 
 The fixture lives through it once; each test reads one claim off its record. It waits for conditions, never for a length of time.
 """
@@ -6,11 +6,9 @@ The fixture lives through it once; each test reads one claim off its record. It 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,13 +17,12 @@ import duckdb
 import httpx
 import pytest
 
-from activation.ledger.reading import read_only
 from cartwire.cli.processes import free_port, prefect_server, wait_for
-from cartwire.errors import LedgerError
-from cartwire.lock import holder, lease
+from cartwire.lock import lease
 from cartwire.settings import REPOSITORY
 from tests.conftest import Sandbox
 from tests.e2e.waiting import until
+from tests.e2e.worker_process import health, kill, run_states, served
 from tests.kill.comparison import compare
 from tests.kill.installation import CARTWIRE, Installation
 from tests.kill.shopping import Wanted
@@ -33,6 +30,8 @@ from tests.kill.shopping import Wanted
 pytestmark = pytest.mark.xdist_group("schedule")
 EVERY_S = 15
 ENDS = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+ENDED = ("Completed", "Failed", "Crashed", "Skipped")
+DEPLOYMENT = "sync-cartwire-demo"
 
 
 @dataclass
@@ -44,6 +43,9 @@ class Scheduled:
     status_after_kill: dict[str, Any] = field(default_factory=dict)
     prefect_states_after_kill: list[str] = field(default_factory=list)
     states_while_paused: list[str] = field(default_factory=list)
+    prefect_states_after_restart: list[str] = field(default_factory=list)
+    state_by_hand: str = ""
+    health: dict[str, Any] = field(default_factory=dict)
     runs_at_the_end: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     flow_runs: list[dict[str, Any]] = field(default_factory=list)
@@ -58,42 +60,26 @@ class Deployment:
 
     def __init__(self, sandbox: Sandbox, folder: Path, api: str) -> None:
         self.installation = Installation(sandbox, folder)
-        self._folder, self._api = folder, api
-        self._environment = {**os.environ, **sandbox.environment(folder), "PREFECT_API_URL": api}
-        self._environment |= {"PREFECT_HOME": str(folder / "prefect"), "DO_NOT_TRACK": "1"}
+        self._api = api
+        self.prefect = {"PREFECT_API_URL": api, "PREFECT_HOME": str(folder / "prefect"), "DO_NOT_TRACK": "1"}
 
-    @contextmanager
-    def served(self) -> Iterator[subprocess.Popen[bytes]]:
-        """The worker, killed with its process groups at the end of the block if it is still there."""
-        log = self._folder / "serve.log"
-        with log.open("ab") as output:
-            command = [CARTWIRE, "serve", "--every", str(EVERY_S)]
-            worker = subprocess.Popen(
-                command, cwd=REPOSITORY, env=self._environment, stdout=output, stderr=output, start_new_session=True
-            )
-        try:
-            yield worker
-        finally:
-            self.kill(worker)
+    def served(self) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        """The worker, killed at the end of the block if it is still there."""
+        return served(self.installation, "--every", str(EVERY_S), environment=self.prefect)
 
-    def kill(self, worker: subprocess.Popen[bytes]) -> None:
-        """SIGKILL to the worker's process group, and to that of the run it started."""
-        groups = {worker.pid} if worker.poll() is None else set()
-        if (pid := holder(self.installation.ledger)) is not None and pid != os.getpid():
-            groups.add(os.getpgid(pid))
-        for group in groups:
-            os.killpg(group, signal.SIGKILL)
-        worker.wait()
+    def start_by_hand(self) -> str:
+        """What the button in Prefect's pages does. Answers the id of the run."""
+        found = httpx.get(f"{self._api}/deployments/name/sync/{DEPLOYMENT}", timeout=30).raise_for_status().json()
+        made = httpx.post(f"{self._api}/deployments/{found['id']}/create_flow_run", json={}, timeout=30).raise_for_status()
+        return str(made.json()["id"])
+
+    def state_of(self, flow_run_id: str) -> str:
+        """Name of a flow run's state."""
+        return str(httpx.get(f"{self._api}/flow_runs/{flow_run_id}", timeout=30).raise_for_status().json()["state_name"])
 
     def ledger_states(self) -> list[str]:
         """State of each run, oldest first."""
-        if not self.installation.ledger.exists():
-            return []
-        try:
-            with read_only(self.installation.ledger) as ledger:
-                return [run.state for run in reversed(ledger.status(100).runs)]
-        except LedgerError:  # caught in the instant in which the first run makes the file
-            return []
+        return [state for state, _ in run_states(self.installation)]
 
     def stored(self, what: str) -> list[dict[str, Any]]:
         """Everything of one kind that the Prefect server keeps, through its API."""
@@ -110,14 +96,16 @@ class Deployment:
     def status(self) -> dict[str, Any]:
         """`cartwire status --json`."""
         done = subprocess.run(
-            [CARTWIRE, "status", "--json"], env=self._environment, cwd=REPOSITORY, capture_output=True, check=True
+            [CARTWIRE, "status", "--json"], env=self.installation.environment, cwd=REPOSITORY, capture_output=True, check=True
         )
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
     def pause(self) -> None:
         """`cartwire pause`."""
-        subprocess.run([CARTWIRE, "pause", "--reason", "a rehearsal"], env=self._environment, cwd=REPOSITORY, check=True)
+        subprocess.run(
+            [CARTWIRE, "pause", "--reason", "a rehearsal"], env=self.installation.environment, cwd=REPOSITORY, check=True
+        )
 
     def _page(self, what: str, body: dict[str, Any]) -> list[dict[str, Any]]:
         response = httpx.post(f"{self._api}/{what}/filter", json=body, timeout=30).raise_for_status()
@@ -149,17 +137,22 @@ def _live_through(deployment: Deployment, sandbox: Sandbox) -> Scheduled:
         sandbox.admin("iterable", "POST", "faults", {"rules": [slow]})
         purchases = sandbox.writes().get("commerce.trackPurchase", 0)
         until("the next run is sending", lambda: sandbox.writes().get("commerce.trackPurchase", 0) > purchases)
-        deployment.kill(worker)
+        kill(worker)
     record.status_after_kill = deployment.status()
     record.prefect_states_after_kill = deployment.states("RUNNING")
     sandbox.admin("iterable", "DELETE", "faults")
     runs = len(deployment.ledger_states())
+    by_hand = deployment.start_by_hand()
     with deployment.served():
         until("the run after the kill is done", lambda: "done" in deployment.ledger_states()[runs:])
+        until("the run started by hand is done", lambda: deployment.state_of(by_hand) in ENDED)
+        record.health = health(deployment.installation.folder)
         deployment.pause()
         ended = len(deployment.states(*ENDS))
         until("a scheduled run met the pause and ended", lambda: "Skipped" in deployment.states(*ENDS)[ended:])
         record.states_while_paused = deployment.states(*ENDS)[ended:]
+    record.state_by_hand = deployment.state_of(by_hand)
+    record.prefect_states_after_restart = deployment.states("CRASHED")
     record.runs_at_the_end = deployment.ledger_states()
     record.faults = compare(deployment.installation, Wanted()).faults
     record.flow_runs, record.task_runs = deployment.stored("flow_runs"), deployment.stored("task_runs")
@@ -199,6 +192,15 @@ def test_status_reports_a_run_whose_worker_was_killed(scheduled: Scheduled) -> N
     assert "Running" in scheduled.prefect_states_after_kill
 
 
+def test_the_next_worker_tells_the_server_that_the_killed_run_is_dead(scheduled: Scheduled) -> None:
+    assert scheduled.prefect_states_after_restart == ["Crashed"]
+
+
+def test_a_run_started_by_hand_at_the_server_runs_in_the_worker(scheduled: Scheduled) -> None:
+    assert scheduled.state_by_hand == "Completed"
+    assert scheduled.health["prefect"] == "connected"
+
+
 def test_the_next_scheduled_run_completes_the_work(scheduled: Scheduled) -> None:
     assert scheduled.runs_at_the_end[:3] == ["done", "crashed", "done"]
     assert scheduled.faults == []
@@ -220,3 +222,11 @@ def test_each_completed_run_leaves_an_artifact_of_counts(scheduled: Scheduled) -
     assert max(users) > 40
     for row in (row for table in counts for row in table):
         assert row["planned"] == row["accepted"] + row["rejected"] + row["held"] + row["suppressed"]
+
+
+def test_without_an_answering_server_the_worker_goes_on_by_its_own_clock(sandbox: Sandbox, tmp_path: Path) -> None:
+    installation = Installation(sandbox, tmp_path)
+    nobody = {"PREFECT_API_URL": f"http://127.0.0.1:{free_port()}/api", "PREFECT_HOME": str(tmp_path / "prefect")}
+    with served(installation, environment=nobody):
+        until("a run is done", lambda: run_states(installation) == [("done", 0)])
+        assert health(tmp_path)["prefect"] == "unreachable"
