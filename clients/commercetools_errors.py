@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import httpx
 import orjson
@@ -10,6 +11,9 @@ import orjson
 from cartwire.errors import CartwireError, ConfigError, SourceError
 from cartwire.masking import mask
 from clients.retry import Transient
+
+TRANSIENT_CODES = frozenset(("BadGateway", "OverCapacity", "PendingOperation", "QueryTimedOut"))
+"""Error codes that mean "later" where an answer carries them with status 200."""
 
 
 class MissingScope(ConfigError):
@@ -39,14 +43,7 @@ def api_refusal(response: httpx.Response, api_url: str, project_key: str, path: 
     status = response.status_code
     code, message = _vendor_error(response)
     if status == httpx.codes.FORBIDDEN and "scope" in f"{code} {message}".lower():
-        scope = message.partition(":")[2].strip(" .[]") or "unknown"
-        return MissingScope(
-            f"the commercetools API client may not read {path or 'the project'}: one of these scopes is missing: {scope}. "
-            "Create an API client that has it and update CTP_CLIENT_ID, CTP_CLIENT_SECRET and CTP_SCOPES; "
-            f"or is CTP_PROJECT_KEY ({project_key}) not the project of this client?",
-            scope=scope,
-            status=status,
-        )
+        return _missing_scope(message, path or "the project", project_key, status)
     if status in (httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND):
         return ConfigError(
             f"{api_url} does not know {project_key}{path} (status {status}). "
@@ -99,6 +96,37 @@ def given_up(fault: Transient, what: str, host: str, attempts: int, correlation_
         f"commercetools cannot be read at {host} ({fault.reason}) after {attempts} attempts. "
         "Check the network, CTP_API_URL and CTP_AUTH_URL. No cursor has moved.",
         correlation_id=correlation_id,
+    )
+
+
+def graphql_data(body: Any, project_key: str) -> Any:
+    """`data` of a GraphQL answer.
+
+    Raises: MissingScope, SourceError, or Transient for codes that mean "later"; an answer with both data and errors is incomplete,
+    and rows it leaves out would look deleted.
+    """
+    errors = body.get("errors") if isinstance(body, dict) else None
+    if errors is None and isinstance(body, dict) and isinstance(body.get("data"), dict):
+        return body["data"]
+    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    extensions = first.get("extensions")
+    code = str(extensions.get("code", "") if isinstance(extensions, dict) else "")
+    message = mask(str(first.get("message", "")))[:300]
+    if code in TRANSIENT_CODES:
+        raise Transient(f"GraphQL error {code}")
+    if "scope" in f"{code} {message}".lower():
+        raise _missing_scope(message, "what the query asks for", project_key, httpx.codes.OK)
+    raise SourceError(f"commercetools refused a GraphQL query: {code} {message or 'no data in the answer'}", code=code)
+
+
+def _missing_scope(message: str, what: str, project_key: str, status: int) -> MissingScope:
+    scope = message.partition(":")[2].strip(" .[]") or "unknown"
+    return MissingScope(
+        f"the commercetools API client may not read {what}: one of these scopes is missing: {scope}. "
+        "Create an API client that has it and update CTP_CLIENT_ID, CTP_CLIENT_SECRET and CTP_SCOPES; "
+        f"or is CTP_PROJECT_KEY ({project_key}) not the project of this client?",
+        scope=scope,
+        status=status,
     )
 
 

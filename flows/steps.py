@@ -49,6 +49,7 @@ MARTS = frozenset(
         "carts",
         "refunds",
         "products",
+        "deletions",
     )
 )
 

@@ -18,6 +18,9 @@ class Resource:
         name: table name in `raw`; the history is `<name>_history`.
         path: below `/{projectKey}/`.
         scope: OAuth scope that opens it, without the project key.
+        listed_as: its list query in GraphQL, by which a sweep reads ids; None where there is none that lists all of it, or where
+            rows vanish without meaning anything.
+        lifetime_field: field of a document that says after how many days without a change commercetools deletes it by itself.
         cursor: `none` reloads the whole resource each time; only for small ones whose rows change without a new timestamp.
         keys: what identifies a row of the newest table; the history adds `version`.
         is_optional: a missing scope skips the resource and is reported, instead of ending the load.
@@ -27,6 +30,8 @@ class Resource:
     name: str
     path: str
     scope: str
+    listed_as: str | None = None
+    lifetime_field: str | None = None
     cursor: Cursor = Cursor.last_modified_at
     keys: tuple[str, ...] = ("id",)
     is_optional: bool = False
@@ -44,21 +49,29 @@ class Resource:
 
 
 RESOURCES: tuple[Resource, ...] = (
-    Resource(name="customers", path="customers", scope="view_customers"),
-    Resource(name="orders", path="orders", scope="view_orders"),
-    Resource(name="carts", path="carts", scope="view_orders"),
-    Resource(name="payments", path="payments", scope="view_payments"),
+    Resource(name="customers", path="customers", scope="view_customers", listed_as="customers"),
+    Resource(name="orders", path="orders", scope="view_orders", listed_as="orders"),
+    Resource(
+        name="carts",
+        path="carts",
+        scope="view_orders",
+        listed_as="carts",
+        lifetime_field="deleteDaysAfterLastModification",
+    ),
+    Resource(name="payments", path="payments", scope="view_payments", listed_as="payments"),
     Resource(
         name="product_projections",
         path="product-projections",
         scope="view_products",
+        listed_as="products",  # published or not: a product that was only withdrawn from sale has not vanished
         parameters={"staged": "false"},
     ),
     # moving a parent rewrites the ancestors of its descendants; whether that touches their timestamps is not documented
-    Resource(name="categories", path="categories", scope="view_categories", cursor=Cursor.none),
-    Resource(name="stores", path="stores", scope="view_stores"),
-    Resource(name="customer_groups", path="customer-groups", scope="view_customer_groups"),
-    Resource(name="channels", path="channels", scope="view_channels"),
-    Resource(name="types", path="types", scope="view_types"),
+    Resource(name="categories", path="categories", scope="view_categories", listed_as="categories", cursor=Cursor.none),
+    Resource(name="stores", path="stores", scope="view_stores", listed_as="stores"),
+    Resource(name="customer_groups", path="customer-groups", scope="view_customer_groups", listed_as="customerGroups"),
+    Resource(name="channels", path="channels", scope="view_channels", listed_as="channels"),
+    Resource(name="types", path="types", scope="view_types", listed_as="typeDefinitions"),
+    # Messages end after some days by themselves; here they stay
     Resource(name="messages", path="messages", scope="view_messages", is_optional=True),
 )

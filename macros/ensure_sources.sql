@@ -38,6 +38,9 @@ create table if not exists control.run (
     key_inner blob, key_outer blob
 );
 create table if not exists control.authority (kind varchar, authority varchar);
+create table if not exists control.sweep_findings (
+    resource varchar, id varchar, finding varchar, observed_at timestamptz
+);
 create table if not exists delivered.outcomes (
     object varchar, kind varchar, subject varchar, person_key varchar, fingerprint varchar,
     state varchar, reason varchar, is_sticky boolean, run_id varchar, settled_at timestamp

@@ -32,7 +32,8 @@ insert into {{ ref('new_held_history') }}
 {{ changed_facts(
     fact, 6,
     ['[' ~ fields | join(', ') ~ '] as fields', (items | first or 'cast(null as ' ~ items_type() ~ ')') ~ ' as items'],
-    row_fingerprint(compared)
+    row_fingerprint(compared),
+    has_order='order_id' in columns | map('first') | list
 ) }}
 {%- endmacro %}
 

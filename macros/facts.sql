@@ -70,8 +70,10 @@ where history_reason is not null and not is_settled_for_good
 
 {# Facts of one kind that may still be sent, with their verdict: the common columns of changed
    rows, then `columns`, each a name or a SQL expression with its name.
-   fingerprint: over the content; compared with the last verdict of a row that is not sent again. #}
-{% macro changed_facts(fact, lane, columns, fingerprint) -%}
+   fingerprint: over the content; compared with the last verdict of a row that is not sent again.
+   has_order: the rows name their order in order_id. #}
+{% macro changed_facts(fact, lane, columns, fingerprint, has_order) -%}
+{%- set orders = ref('orders') -%}
 with open_facts as (
     {{ open_facts(fact) }}
 ),
@@ -98,7 +100,17 @@ addressed as (
     from open_facts
     inner join recipients on open_facts.profile_id = recipients.profile_id
     left join people_in_run on open_facts.person_key = people_in_run.person_key
-    where open_facts.history_reason is null and not open_facts.is_outcome_unknown
+    where
+        open_facts.history_reason is null
+        and not open_facts.is_outcome_unknown
+        {%- if has_order %}
+        -- what was sent about an order stays sent; about one that is deleted nothing more is said
+        and not exists (
+            select 1
+            from {{ orders }} as deleted_orders
+            where deleted_orders.order_id = open_facts.order_id and deleted_orders.is_deleted
+        )
+        {%- endif %}
 ),
 
 judged as (

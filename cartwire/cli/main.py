@@ -19,6 +19,7 @@ from cartwire.masking import install_logging, mask
 VERBS = {
     "sync": "Load, build, gate and send what changed, once.",
     "plan": "Show what a sync would send now; sends nothing.",
+    "sweep": "Find and mark what was deleted in commercetools without a word.",
     "status": "Recent runs, what is held, how old the last complete sync is.",
     "rejections": "Rows that were refused, with the reason.",
     "pause": "Stop sending, all of it or some objects, until resumed; withdrawals still go.",

@@ -1,4 +1,4 @@
--- Grain: person_key. The cart Iterable should show: the newest active one of each person with an
+-- Grain: person_key. The cart Iterable should show: the current one of each person with an
 -- address. A person without a row has none; the diff empties what was delivered before.
 with carts as (
     select * from {{ ref('carts') }}

@@ -3,4 +3,4 @@
 {{ changed_facts(purchase_fact(), 4, [
     'order_id', 'order_number', 'total', 'total_net', 'tax_total', 'discount_total', 'shipping_total', 'currency_code',
     'store_key', 'channel_key', 'country_code', 'locale', 'is_guest', 'items'
-], 'fingerprint') }}
+], 'fingerprint', has_order=true) }}

@@ -22,6 +22,7 @@ from sandbox.clock import Clock
 from sandbox.commercetools.admin import document_routes, mutate
 from sandbox.commercetools.deletes import delete
 from sandbox.commercetools.errors import ApiError, error_body, invalid_json, not_found
+from sandbox.commercetools.graphql import Caller, GraphQl
 from sandbox.commercetools.oauth import TokenService
 from sandbox.commercetools.options import Options
 from sandbox.commercetools.project import project_settings
@@ -51,6 +52,7 @@ def create_app(store: Store, clock: Clock, faults: FaultPlan, journal: Journal, 
             Route("/oauth/token", api.token, methods=["POST"]),
             Route("/oauth/introspect", api.introspect, methods=["POST"]),
             Route("/{project_key}", api.project, methods=["GET"]),
+            Route("/{project_key}/graphql", api.graphql, methods=["POST"]),
             Route("/{project_key}/{path}", api.query, methods=["GET"]),
             Route("/{project_key}/{path}/{selector}", api.one, methods=["GET", "POST", "DELETE"]),
         ],
@@ -68,6 +70,7 @@ def create_app(store: Store, clock: Clock, faults: FaultPlan, journal: Journal, 
 class _Api:
     def __init__(self, store: Store, clock: Clock, options: Options, tokens: TokenService) -> None:
         self.store, self.clock, self.options, self.tokens = store, clock, options, tokens
+        self.queries = GraphQl(store, clock, options)
 
     async def token(self, request: Request) -> Response:
         note(request, endpoint="oauth token")
@@ -92,6 +95,14 @@ class _Api:
         page = query_page(self.store, self.clock, self.options, resource, request.query_params)
         note(request, rows=page.row_count)
         return Response(page.body, media_type="application/json")
+
+    async def graphql(self, request: Request) -> Response:
+        note(request, endpoint="graphql")
+        self._authorize(request, None)
+        caller = Caller(lambda resource: self._authorize(request, resource.view))
+        outcome = self.queries.answer(await request.body(), caller)
+        note(request, rows=outcome.row_count)
+        return json_answer(outcome.body, outcome.status)
 
     async def one(self, request: Request) -> Response:
         resource = self._resource(request)

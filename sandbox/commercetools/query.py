@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -52,11 +52,11 @@ def query_page(store: Store, clock: Clock, options: Options, resource: Resource,
     offset = _whole_number(parameters, "offset", 0, OFFSET_MAX)
     with_total = _boolean(parameters, "withTotal", default=True)
     translator = Translator(resource, is_strict=options.is_strict)
-    order = _order(parameters.getlist("sort"), translator, options)
-    where, values = _condition(parameters, translator, options)
+    by = order(parameters.getlist("sort"), translator, options)
+    where, values = condition(parameters.getlist("where"), _variables(parameters), translator, options)
     if resource.name == "messages" and options.is_strict:
         where, values = f"created_at >= ? and {where}", (to_iso(clock.now() - MESSAGES_KEPT), *values)
-    results = store.page(resource.name, where, values, order, limit, offset) if limit else []
+    results = store.page(resource.name, where, values, by, limit, offset) if limit else []
     head = f'{{"limit":{limit},"offset":{offset},"count":{len(results)},'
     if with_total:
         cap = TOTAL_MAX_WITH_WHERE if parameters.get("where") else None
@@ -81,9 +81,14 @@ def _whole_number(parameters: QueryParams, name: str, default: int, maximum: int
         number = int(text)
     except ValueError:
         raise malformed(name, f"The {name} parameter must be a number, not '{text}'.") from None
+    check_range(name, number, maximum)
+    return number
+
+
+def check_range(name: str, number: int, maximum: int) -> None:
+    """Raises: ApiError 400 unless 0 <= number <= maximum."""
     if not 0 <= number <= maximum:
         raise malformed(name, f"The {name} parameter must be in the range of [0..{maximum}].")
-    return number
 
 
 def _boolean(parameters: QueryParams, name: str, *, default: bool) -> bool:
@@ -93,7 +98,7 @@ def _boolean(parameters: QueryParams, name: str, *, default: bool) -> bool:
     return default if text is None else text == "true"
 
 
-def _order(sorts: Sequence[str], translator: Translator, options: Options) -> str:
+def order(sorts: Sequence[str], translator: Translator, options: Options) -> str:
     """SQL order. Ties, and everything when there is no sort, come in an order that is not promised: in strict mode an odd one."""
     keys = [translator.order(sort) for sort in sorts]
     texts = [text for text, _ in keys]
@@ -102,13 +107,12 @@ def _order(sorts: Sequence[str], translator: Translator, options: Options) -> st
     return ", ".join(texts)
 
 
-def _condition(parameters: QueryParams, translator: Translator, options: Options) -> tuple[str, tuple[object, ...]]:
-    variables: dict[str, list[str]] = {}
-    for name, value in parameters.multi_items():
-        if name.startswith("var."):
-            variables.setdefault(name.removeprefix("var."), []).append(value)
+def condition(
+    wheres: Sequence[str], variables: Mapping[str, Sequence[str]], translator: Translator, options: Options
+) -> tuple[str, tuple[object, ...]]:
+    """SQL and its values for predicates that must all hold. Raises: ApiError 400 "Malformed parameter: where: ..."."""
     tree: Node | None = None
-    for text in parameters.getlist("where"):
+    for text in wheres:
         node = parse(text, variables, is_strict=options.is_strict)
         tree = node if tree is None else Both("and", tree, node)
     if tree is None:
@@ -117,3 +121,11 @@ def _condition(parameters: QueryParams, translator: Translator, options: Options
     if (bound := earliest_modified(tree)) is None:
         return sql.text, sql.parameters
     return f"last_modified_at >= ? and {sql.text}", (bound, *sql.parameters)
+
+
+def _variables(parameters: QueryParams) -> dict[str, list[str]]:
+    variables: dict[str, list[str]] = {}
+    for name, value in parameters.multi_items():
+        if name.startswith("var."):
+            variables.setdefault(name.removeprefix("var."), []).append(value)
+    return variables

@@ -73,7 +73,7 @@ def _row(resource: str, document: dict[str, Any]) -> tuple[object, ...]:
         document["lastModifiedAt"],
         document["createdAt"],
         document["version"],
-        json.dumps(document),
+        json.dumps(document).encode(),
     )
 
 

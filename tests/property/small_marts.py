@@ -55,7 +55,8 @@ create table intermediate.int_profiles__mapped_attributes (profile_id varchar, i
 create table marts.orders (order_id varchar, order_number varchar, profile_id varchar, is_counted boolean,
     order_total decimal(28,4), order_total_net decimal(28,4), tax_total decimal(28,4), discount_total decimal(28,4),
     shipping_total decimal(28,4), currency_code varchar, market_code varchar, store_key varchar, channel_key varchar,
-    country_code varchar, locale varchar, is_guest boolean, ordered_at timestamp, source_modified_at timestamp);
+    country_code varchar, locale varchar, is_guest boolean, ordered_at timestamp, source_modified_at timestamp,
+    is_deleted boolean);
 create table marts.order_lines (order_id varchar, line_number bigint, product_id varchar, sku varchar,
     product_name varchar, quantity bigint, unit_price decimal(28,12), line_total decimal(28,4),
     category_breadcrumbs varchar[], is_gift boolean, image_url varchar, product_url varchar);

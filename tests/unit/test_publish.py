@@ -19,7 +19,7 @@ from activation.publish import publish_ledger_views, publish_marts
 from cartwire.errors import CartwireError, ConfigError, LedgerError
 
 MARTS = (
-    "profiles", "consent_state", "consent_history", "customer_metrics", "orders", "order_lines", "carts", "refunds",
+    "profiles", "consent_state", "consent_history", "customer_metrics", "orders", "order_lines", "carts", "refunds", "deletions",
     "products",
 )  # fmt: skip
 OLD_STORAGE_VERSION = 64  # what DuckDB 1.x reads

@@ -21,6 +21,7 @@ refused as (
             when 'shipment_status' then orders.shipment_status = lower(rules.value)
             when 'origin' then orders.origin = lower(rules.value)
             when 'store' then orders.store_key = rules.value
+            when 'deleted' then orders.is_deleted and rules.value = 'true'
             when 'test_profile' then orders.is_test and rules.value = 'true'
             when 'minimum_age_hours'
                 then

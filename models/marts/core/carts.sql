@@ -2,6 +2,10 @@ with carts as (
     select * from {{ ref('int_carts__identified') }}
 ),
 
+current_carts as (
+    select * from {{ ref('int_carts__current') }}
+),
+
 lines as (
     select
         *,
@@ -36,7 +40,7 @@ final as (
         carts.profile_id,
         carts.person_key,
         carts.cart_status,
-        carts.is_current,
+        current_carts.cart_id is not null as is_current,
         carts.currency_code,
         carts.fraction_digits,
         {{ amount('carts.cart_total_minor', 'carts.fraction_digits') }} as cart_total,
@@ -48,8 +52,12 @@ final as (
         carts.locale,
         carts.country_code,
         carts.created_at,
-        carts.source_modified_at
+        carts.source_modified_at,
+        carts.gone_at,
+        carts.gone_reason,
+        carts.due_at
     from carts
+    left join current_carts on carts.cart_id = current_carts.cart_id
     left join line_lists on carts.cart_id = line_lists.cart_id
 )
 

@@ -4,7 +4,7 @@ with lines as (
 
 final as (
     select
-        order_line_id,
+        order_id || '-' || line_id as order_line_id,
         order_id,
         line_number,
         product_id,

@@ -52,7 +52,9 @@ final as (
         orders.created_at,
         orders.source_modified_at,
         orders.is_imported,
-        orders.is_test
+        orders.is_test,
+        orders.is_deleted,
+        orders.deleted_at
     from orders
     inner join counting on orders.order_id = counting.order_id
     left join refunds on orders.order_id = refunds.order_id

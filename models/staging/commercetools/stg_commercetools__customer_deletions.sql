@@ -1,17 +1,15 @@
--- Grain: customer_id. Customers that commercetools says are deleted; needs Messages, a plain read
--- shows nothing.
-with messages as (
-    select * from {{ ref('base_commercetools__messages') }}
-    where rejection_reason is null
+-- Grain: customer_id. Customers that commercetools deleted: what we have of them is to be erased.
+with deletions as (
+    select * from {{ ref('stg_commercetools__deletions') }}
+    where resource = 'customers'
 ),
 
-deletions as (
+renamed as (
     select
-        resource_id as customer_id,
-        min(created_at) as deleted_at
-    from messages
-    where message_type = 'CustomerDeleted'
-    group by resource_id
+        id as customer_id,
+        deleted_at,
+        learned_by
+    from deletions
 )
 
-select * from deletions
+select * from renamed

@@ -7,7 +7,7 @@
 -- Carts' documents, opened once. Rows with a rejection_reason go to rejected_documents and nowhere
 -- else.
 {%- set shape = shape_basket() %}
-{%- do shape.update({'cartState': 'text'}) %}
+{%- do shape.update({'cartState': 'text', 'deleteDaysAfterLastModification': 'long'}) %}
 with source as (
     {{ unopened('carts', 'cart_id') }}
 ),
@@ -35,6 +35,8 @@ renamed as (
         doc.country as country_code,
         doc.locale,
         {{ status_word('doc.cartState') }} as cart_status,
+        -- commercetools' default where a cart names no lifetime
+        coalesce(doc.deleteDaysAfterLastModification, 90) as lifetime_days,
         -- money
         doc.totalPrice.currencyCode as currency_code,
         cast(doc.totalPrice.fractionDigits as integer) as fraction_digits,

@@ -37,7 +37,9 @@ renamed as (
                 then 'orderState is missing'
         end as rejection_reason
     from opened
-    where doc.type is null or doc.type in ('OrderStateChanged', 'CustomerDeleted')
+    where doc.type is null or doc.type in (
+        'OrderStateChanged', 'OrderDeleted', 'CustomerDeleted'
+    )
 )
 
 select * from renamed

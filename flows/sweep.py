@@ -1,0 +1,30 @@
+"""The Prefect flow `sweep`. Parameters and artifacts hold counts and names only: Prefect stores them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import State, flow
+from prefect.artifacts import create_table_artifact
+from prefect.states import Completed
+
+from cartwire.lock import LeaseTaken
+from cartwire.masking import mask_handlers
+from cartwire.settings import load_settings
+from flows.sweep_run import WAIT_S, run_sweep
+
+
+@flow(name="sweep", persist_result=False, log_prints=False)
+def sweep(wait_s: float = WAIT_S) -> dict[str, Any] | State[Any]:
+    """One sweep, as `cartwire sweep` does it. One that cannot get the lease in time ends in the state `Skipped`.
+
+    Returns: the counts per resource; never an id.
+    """
+    mask_handlers()
+    try:
+        report = run_sweep(load_settings(), wait_s=wait_s)
+    except LeaseTaken as error:
+        return Completed(name="Skipped", message=str(error))
+    rows = report.as_dict()["resources"]
+    create_table_artifact(key="sweep-counts", table=list(rows), description="ids read, and rows marked as deleted, per resource")
+    return {"resources": list(rows), "skipped": dict(report.skipped)}
