@@ -67,11 +67,12 @@ standing as (
         )
 ),
 
-earliest as (
+-- a Message knows when it happened, a sweep only when it looked
+best_known as (
     select * from standing
     qualify row_number() over (
-        partition by resource, id order by deleted_at asc, learned_by asc
+        partition by resource, id order by learned_by = 'message' desc, deleted_at asc
     ) = 1
 )
 
-select * from earliest
+select * from best_known

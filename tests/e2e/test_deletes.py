@@ -1,0 +1,202 @@
+"""What a delete in commercetools changes at Iterable and in the marts: one installation, told once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import httpx
+import pytest
+
+from clients.commercetools import CommercetoolsClient
+from tests.conftest import Sandbox
+from tests.e2e.command import Outcome, cartwire
+
+pytestmark = pytest.mark.xdist_group("deletes")
+TWO_DAYS_S = 172_800
+COUNTED = "select profile_id, currency_code, order_count, lifetime_value_gross from marts.customer_metrics"
+
+
+@dataclass
+class Deleted:
+    """Who lost what, what each command answered, and the marts before and after."""
+
+    sandbox: Sandbox
+    folder: Path
+    customer: str = ""
+    told_customer: str = ""
+    order: dict[str, Any] = field(default_factory=dict)
+    cancelled_order: dict[str, Any] = field(default_factory=dict)
+    swept_cart: dict[str, Any] = field(default_factory=dict)
+    expired_cart: dict[str, Any] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    writes: dict[str, dict[str, int]] = field(default_factory=dict)
+    carts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    metrics: dict[str, dict[tuple[str, str], tuple[int, Any]]] = field(default_factory=dict)
+
+    def tell(self, name: str, *arguments: str, **changes: str) -> None:
+        before = self.sandbox.writes()
+        self.outcomes[name] = cartwire(self.sandbox.environment(self.folder, **changes), *arguments)
+        after = self.sandbox.writes()
+        self.writes[name] = {call: count - before.get(call, 0) for call, count in after.items() if count > before.get(call, 0)}
+        assert self.outcomes[name].code == 0, self.outcomes[name].err
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.folder / "warehouse.duckdb")) as connection:
+            return connection.execute(sql).fetchall()
+
+    def remember_metrics(self, name: str) -> None:
+        self.metrics[name] = {(row[0], row[1]): (row[2], row[3]) for row in self.rows(COUNTED)}
+
+    def user(self, customer_id: str) -> dict[str, Any]:
+        users: list[dict[str, Any]] = self.sandbox.admin("iterable", "GET", "state")["users"]
+        return next(user for user in users if user["userId"] == customer_id)
+
+
+@pytest.fixture(scope="module")
+def deleted(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Deleted:
+    sandbox_process.reset()
+    told = Deleted(sandbox_process, tmp_path_factory.mktemp("deletes"))
+    told.tell("first", "sync", "--json")
+    told.remember_metrics("first")
+    _choose(told)
+    _delete(told)
+    told.tell("sweep", "sweep", "--json")
+    told.tell("after", "sync", "--json")
+    told.remember_metrics("after")
+    told.tell("unchanged", "sync", "--json")
+    told.carts["unchanged"] = {cart["id"]: told.user(cart["customerId"])["cart"] for cart in (told.swept_cart, told.expired_cart)}
+    sandbox_process.admin("commercetools", "POST", "clock", {"offset_seconds": TWO_DAYS_S})
+    told.tell("two days later", "sync", "--json", CARTWIRE_CLOCK_OFFSET_SECONDS=str(TWO_DAYS_S))
+    return told
+
+
+def _choose(told: Deleted) -> None:
+    with CommercetoolsClient.from_settings(told.sandbox.settings(told.folder)) as client:
+        orders = list(client.query("orders", sort=["createdAt desc", "id asc"], limit=500).results)
+        carts = {row["id"]: row for row in client.query("carts", sort=["id asc"], limit=500).results}
+    current = [row[0] for row in told.rows("select cart_id from marts.carts where is_current and item_count > 0 order by 1")]
+    shown = [carts[cart_id] for cart_id in current if _is_only_cart(carts[cart_id], carts) and _has_cart(told, carts[cart_id])]
+    told.swept_cart, told.expired_cart = shown[:2]
+    busy = {told.swept_cart["customerId"], told.expired_cart["customerId"]}
+    mine = [order for order in orders if order.get("customerId") and order["customerId"] not in busy]
+    told.order = next(order for order in mine if order["orderState"] == "Complete")
+    others = [order for order in mine if order["customerId"] != told.order["customerId"]]
+    told.cancelled_order = next(order for order in others if order["orderState"] == "Complete")
+    kept = {told.order["customerId"], told.cancelled_order["customerId"], *busy}
+    people = sorted({order["customerId"] for order in mine} - kept)
+    told.customer, told.told_customer = people[:2]
+
+
+def _is_only_cart(cart: dict[str, Any], carts: dict[str, dict[str, Any]]) -> bool:
+    owner = cart.get("customerId")
+    return (
+        owner is not None and sum(one.get("customerId") == owner and one["cartState"] == "Active" for one in carts.values()) == 1
+    )
+
+
+def _has_cart(told: Deleted, cart: dict[str, Any]) -> bool:
+    users = told.sandbox.admin("iterable", "GET", "state")["users"]
+    return any(user["userId"] == cart["customerId"] and user["cart"] for user in users)
+
+
+def _delete(told: Deleted) -> None:
+    """Customers and orders with and without a Message, a cart by the sweep's account, another by its lifetime."""
+    sandbox = told.sandbox
+    remove = "documents/{}/{}".format
+    sandbox.admin("commercetools", "DELETE", remove("customers", told.customer))
+    sandbox.admin("commercetools", "DELETE", remove("orders", told.order["id"]))
+    sandbox.admin("commercetools", "DELETE", remove("carts", told.swept_cart["id"]))
+    expired = {**told.expired_cart, "deleteDaysAfterLastModification": 1}
+    sandbox.admin("commercetools", "POST", "documents/carts", expired)
+    _through_the_api(told, "orders", told.cancelled_order["id"], {"action": "changeOrderState", "orderState": "Cancelled"})
+    _through_the_api(told, "customers", told.told_customer, None)
+    _through_the_api(told, "orders", told.cancelled_order["id"], None)
+
+
+def _through_the_api(told: Deleted, path: str, row_id: str, action: dict[str, Any] | None) -> None:
+    """An update, or a delete where there is no action: both leave their Messages."""
+    settings = told.sandbox.settings(told.folder)
+    token = httpx.post(
+        f"{settings.ctp_auth_url}/oauth/token",
+        data={"grant_type": "client_credentials"},
+        auth=(settings.ctp_client_id, settings.ctp_client_secret.get_secret_value()),
+    ).json()["access_token"]
+    url = f"{settings.ctp_api_url}/{settings.ctp_project_key}/{path}/{row_id}"
+    headers = {"Authorization": f"Bearer {token}"}
+    version = httpx.get(url, headers=headers).json()["version"]
+    if action is None:
+        httpx.delete(url, params={"version": version}, headers=headers).raise_for_status()
+    else:
+        httpx.post(url, json={"version": version, "actions": [action]}, headers=headers).raise_for_status()
+
+
+def test_the_sweep_tells_what_vanished_and_writes_nothing_to_iterable(deleted: Deleted) -> None:
+    found = {row["resource"]: row for row in deleted.outcomes["sweep"].json()["resources"]}
+    assert {name: row["vanished"] for name, row in found.items() if row["vanished"]} == {"customers": 2, "orders": 2, "carts": 1}
+    assert deleted.writes["sweep"] == {}
+
+
+def test_each_deletion_says_how_it_was_learned(deleted: Deleted) -> None:
+    rows = dict(deleted.rows("select resource_id, resource || ' ' || learned_by from marts.deletions"))
+    assert rows == {
+        deleted.customer: "customers sweep",
+        deleted.told_customer: "customers message",
+        deleted.order["id"]: "orders sweep",
+        deleted.cancelled_order["id"]: "orders message",
+        deleted.swept_cart["id"]: "carts sweep",
+    }
+
+
+def test_a_deleted_customer_is_messageable_nowhere(deleted: Deleted) -> None:
+    ids = f"('{deleted.customer}', '{deleted.told_customer}')"
+    assert deleted.rows(f"select bool_and(is_deleted), count(*) from marts.profiles where customer_id in {ids}") == [(True, 2)]
+    consent = deleted.rows(
+        "select distinct is_messageable, rule_id from marts.consent_state inner join marts.profiles using (profile_id)"
+        f" where customer_id in {ids}"
+    )
+    assert consent == [(False, "person_deleted")]
+    assert deleted.rows("select count(*) from marts.profiles where is_deleted") == [(2,)]
+
+
+def test_a_deleted_order_stays_in_the_mart_and_counts_in_no_metric(deleted: Deleted) -> None:
+    for order in (deleted.order, deleted.cancelled_order):
+        facts = deleted.rows(
+            f"select is_deleted, deleted_at is not null, is_counted, counted_reason from marts.orders where order_id = '{order['id']}'"
+        )
+        assert facts == [(True, True, False, "deleted_order")]
+        before = deleted.metrics["first"][order["customerId"], order["totalPrice"]["currencyCode"]]
+        after = deleted.metrics["after"].get((order["customerId"], order["totalPrice"]["currencyCode"]), (0, 0))
+        assert after[0] == before[0] - 1
+        assert deleted.user(order["customerId"])["dataFields"]["orderCount"] == after[0]
+
+
+def test_no_event_is_sent_about_an_order_that_was_cancelled_and_deleted(deleted: Deleted) -> None:
+    assert deleted.rows(
+        f"select count(*) from activation.order_cancelled where order_id = '{deleted.cancelled_order['id']}'"
+    ) == [(1,)]
+    assert "events.trackBulk" not in deleted.writes["after"]
+    assert "commerce.trackPurchase" not in deleted.writes["after"]
+
+
+def test_a_cart_that_vanished_is_emptied_once_and_is_no_order(deleted: Deleted) -> None:
+    cart = deleted.swept_cart["id"]
+    facts = deleted.rows(f"select gone_reason, cart_status, is_current, due_at from marts.carts where cart_id = '{cart}'")
+    assert facts == [("deleted", "active", False, None)]
+    assert deleted.writes["after"]["commerce.updateCart"] == 1
+    assert deleted.carts["unchanged"][cart] == []
+
+
+def test_a_cart_past_its_lifetime_is_emptied_without_any_sweep(deleted: Deleted) -> None:
+    cart = deleted.expired_cart["id"]
+    facts = deleted.rows(f"select gone_reason, cart_status, is_current, due_at from marts.carts where cart_id = '{cart}'")
+    assert facts == [("expired", "active", False, None)]
+    assert deleted.carts["unchanged"][cart] != []
+    assert deleted.user(deleted.expired_cart["customerId"])["cart"] == []
+    assert deleted.writes["two days later"]["commerce.updateCart"] == 1
+
+
+def test_the_next_sync_of_an_unchanged_shop_says_nothing_again(deleted: Deleted) -> None:
+    assert deleted.writes["unchanged"] == {}
