@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from activation.ledger.store import Ledger
 
 _SQL = Path(__file__).parent / "sql"
-_STEPS = ("fold_outcomes.sql", "fold_users.sql", "fold_carts.sql")
+_STEPS = ("fold_outcomes.sql", "fold_users.sql", "fold_carts.sql", "fold_lists.sql")
 _EMPTY = "empty_delivered.sql"
 
 

@@ -150,7 +150,7 @@ def _fields(staged: pa.Table) -> dict[str, int]:
 def _may_trigger(name: str, kind: str, staged: pa.Table, contract: Contract | None) -> tuple[str, ...]:
     if staged.num_rows == 0:
         return ()
-    if name in ("events", "purchases", "carts"):
+    if name in ("events", "purchases", "carts") or kind == "list_add":
         return (kind,)
     may = {column.field for column in contract.columns if column.may_trigger} if contract else set()
     return tuple(field for field in _fields(staged) if field in may)

@@ -14,6 +14,7 @@ from activation.deliver import deliver
 from activation.field_types import conflicts
 from activation.fold import fold
 from activation.freeze import freeze_stage
+from activation.lists import check_list_sources, create_missing
 from activation.publish import publish_ledger_views, publish_marts
 from activation.routes import ROUTES
 from activation.settle import resolve_unknown
@@ -26,7 +27,7 @@ from clients.commercetools import CommercetoolsClient
 from flows.context import Run
 from flows.dbt import build_everything, build_withdrawals
 from flows.kinds import Contracts, check_kinds, event_models, transition_kinds
-from ingestion.iterable import load_iterable
+from ingestion.iterable import load_iterable, load_lists
 from ingestion.source import load_commercetools
 
 WITHDRAWALS = "withdrawals"
@@ -37,6 +38,7 @@ MODELS_OF_THE_REST = (
     "changed_purchases",
     "changed_carts",
     "changed_events",
+    "changed_lists",
 )
 MARTS = frozenset(
     (
@@ -138,6 +140,14 @@ def send_withdrawals(run: Run) -> None:
         _deliver(run, WITHDRAWALS)
 
 
+def make_lists(run: Run) -> None:
+    """Static lists that config/ wants and Iterable lacks; not in a rehearsal, and not while everything is paused."""
+    if run.settings.shadow or any(pause.is_full or pause.name == "lists" for pause in run.ledger.pauses()):
+        return
+    if lists := create_missing(run.iterable, run.settings.config, clock.now_ms):
+        load_lists(run.warehouse, run.settings, run.iterable, lists)
+
+
 def build(run: Run) -> None:
     """Everything else, with its data tests; what failed is held downstream."""
     result = build_everything(run.settings)
@@ -229,6 +239,7 @@ STEPS: Sequence[Step] = (
     Step("load", load, retries=1),
     Step("withdrawals", send_withdrawals),
     Step("read back", read_back),
+    Step("lists", make_lists),
     Step("build", build),
     Step("publish", publish),
     Step("freeze", freeze),
@@ -241,6 +252,7 @@ def check_before_start(settings: Settings) -> None:
     """What must be right before anything is touched. Raises: ConfigError naming file, row and column."""
     check_config(settings.config)
     check_kinds(settings, load_contracts(REPOSITORY / "models"))
+    check_list_sources(settings.config, REPOSITORY / "models")
 
 
 def unknown_outcomes(settings: Settings) -> dict[str, str]:

@@ -80,6 +80,18 @@ MESSAGE_TYPES: Columns = {
     "subscription_policy": Kind.text,
     "read_at": Kind.moment,
 }
+LISTS: Columns = {
+    "id": Kind.integer,
+    "name": Kind.text,
+    "list_type": Kind.text,
+    "read_at": Kind.moment,
+}
+LIST_MEMBERS: Columns = {
+    "member_key": Kind.text,
+    "list_id": Kind.integer,
+    "identifier": Kind.text,
+    "read_at": Kind.moment,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,18 +2,21 @@
 
 - users: one export, the first time this warehouse meets the project;
 - unsubscribes: since the last look, with an overlap, because events become visible late and our clock is not Iterable's;
-- channels and message types: always, they are small.
+- channels, message types and lists: always, they are small;
+- members of the lists that config/iterable_lists.csv names: once per list, for they can be read five times a minute only.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,7 +27,7 @@ from cartwire import clock
 from cartwire.settings import Settings
 from clients.iterable import IterableClient
 from ingestion import engine
-from ingestion.columns import CHANNELS, MESSAGE_TYPES, UNSUBSCRIBES, USERS, Table
+from ingestion.columns import CHANNELS, LIST_MEMBERS, LISTS, MESSAGE_TYPES, UNSUBSCRIBES, USERS, Table
 from ingestion.paging import iso
 from ingestion.report import LoadReport, Progress, silent
 
@@ -44,6 +47,17 @@ USERS_REPLACED = replace(USERS_TABLE, is_replaced=True)
 UNSUBSCRIBES_TABLE = Table(schema=SCHEMA, name="unsubscribes", columns=UNSUBSCRIBES, keys=("event_key",), is_insert_only=True)
 CHANNELS_TABLE = Table(schema=SCHEMA, name="channels", columns=CHANNELS)
 MESSAGE_TYPES_TABLE = Table(schema=SCHEMA, name="message_types", columns=MESSAGE_TYPES)
+LISTS_TABLE = Table(schema=SCHEMA, name="lists", columns=LISTS)
+LIST_MEMBERS_TABLE = Table(schema=SCHEMA, name="list_members", columns=LIST_MEMBERS, keys=("member_key",), is_insert_only=True)
+LIST_MEMBERS_REPLACED = replace(LIST_MEMBERS_TABLE, is_replaced=True)
+TABLES = [
+    USERS_TABLE,
+    UNSUBSCRIBES_TABLE,
+    CHANNELS_TABLE,
+    MESSAGE_TYPES_TABLE,
+    LISTS_TABLE,
+    LIST_MEMBERS_TABLE,
+]
 
 _Row = tuple[object, ...]
 
@@ -61,14 +75,28 @@ def load_iterable(
     """
     started = time.monotonic()
     report = LoadReport()
-    tables = [USERS_TABLE, UNSUBSCRIBES_TABLE, CHANNELS_TABLE, MESSAGE_TYPES_TABLE]
     with ExitStack() as stack:
         reader = client or stack.enter_context(IterableClient(settings))
-        load = _Load(reader, project_fingerprint(settings), report, progress or silent)
-        pipeline = stack.enter_context(engine.open_pipeline(PIPELINE, connection, tables, settings.state_dir))
+        load = _Load(reader, project_fingerprint(settings), report, progress or silent, list_names(settings.config))
+        pipeline = stack.enter_context(engine.open_pipeline(PIPELINE, connection, TABLES, settings.state_dir))
         engine.run(pipeline, engine.make_source(PIPELINE, load.readers()), progress or silent)
     report.elapsed_s = time.monotonic() - started
     return report
+
+
+def load_lists(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, client: IterableClient, lists: Sequence[Mapping[str, Any]]
+) -> None:
+    """Replace `raw_iterable.lists` by these (as GET lists shows them): a list just made may not be read for a minute."""
+    load = _Load(client, project_fingerprint(settings), LoadReport(), silent, frozenset())
+    with engine.open_pipeline(PIPELINE, connection, TABLES, settings.state_dir) as pipeline:
+        engine.run(pipeline, engine.make_source(PIPELINE, {"lists": load.lists(lists)}), silent)
+
+
+def list_names(config: Path) -> frozenset[str]:
+    """Names of the lists that config/iterable_lists.csv keeps."""
+    with (config / "iterable_lists.csv").open(newline="", encoding="utf-8-sig") as file:
+        return frozenset(row["list_name"] for row in csv.DictReader(file) if row["is_enabled"] == "true")
 
 
 def project_fingerprint(settings: Settings) -> str:
@@ -78,11 +106,14 @@ def project_fingerprint(settings: Settings) -> str:
 
 
 class _Load:
-    def __init__(self, client: IterableClient, project: str, report: LoadReport, progress: Progress) -> None:
+    def __init__(
+        self, client: IterableClient, project: str, report: LoadReport, progress: Progress, kept_lists: frozenset[str]
+    ) -> None:
         self._client = client
         self._project = project
         self._report = report
         self._progress = progress
+        self._kept_lists = kept_lists
         self._now = clock.now()
 
     def readers(self) -> dict[str, Iterator[Any]]:
@@ -92,7 +123,31 @@ class _Load:
             "message_types": self._message_types(),
             "unsubscribes": self._unsubscribes(),
             "users": self._users(),
+            "lists": self.lists(found := self._client.lists()),
+            "list_members": self._list_members(found),
         }
+
+    def lists(self, lists: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
+        """All lists, replaced at each load."""
+        rows = ((_integer(one.get("id")), _text(one.get("name")), _text(one.get("listType"))) for one in lists)
+        self._report.requests += 1
+        yield from self._tables(LISTS_TABLE, rows)
+
+    def _list_members(self, lists: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
+        state = engine.state()
+        is_new_project = state.get("lists_of_project") not in (None, self._project)
+        read: list[int] = [] if is_new_project else list(state.get("lists_read", []))
+        wanted = [int(one["id"]) for one in lists if one.get("name") in self._kept_lists and one["id"] not in read]
+        if not wanted and not is_new_project:
+            return
+        self._report.requests += len(wanted)
+        rows = (
+            (hashlib.sha256(f"{number}\n{identifier}".encode()).hexdigest()[:32], number, identifier)
+            for number in wanted
+            for identifier in self._client.list_members(number)
+        )
+        yield from self._tables(LIST_MEMBERS_REPLACED if is_new_project else LIST_MEMBERS_TABLE, rows)
+        state["lists_of_project"], state["lists_read"] = self._project, [*read, *wanted]
 
     def _channels(self) -> Iterator[Any]:
         rows = (

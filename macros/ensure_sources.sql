@@ -33,6 +33,13 @@ create table if not exists raw_iterable.message_types (
     id bigint, name varchar, channel_id bigint, subscription_policy varchar, read_at timestamptz,
     _dlt_load_id varchar, _dlt_id varchar
 );
+create table if not exists raw_iterable.lists (
+    id bigint, name varchar, list_type varchar, read_at timestamptz, _dlt_load_id varchar, _dlt_id varchar
+);
+create table if not exists raw_iterable.list_members (
+    member_key varchar, list_id bigint, identifier varchar, read_at timestamptz,
+    _dlt_load_id varchar, _dlt_id varchar
+);
 create table if not exists control.run (
     run_id varchar, as_of timestamp, go_live_at timestamp, project_key varchar, identity varchar,
     key_inner blob, key_outer blob
@@ -53,6 +60,9 @@ create table if not exists delivered.user_fields (
     person_key varchar, field varchar, type varchar, value varchar, fingerprint varchar
 );
 create table if not exists delivered.carts (person_key varchar, fingerprint varchar, accepted_at timestamp);
+create table if not exists delivered.list_members (
+    person_key varchar, list_id varchar, is_member boolean, accepted_at timestamp
+);
 create table if not exists delivered.held_history (
     object varchar, kind varchar, subject varchar, person_key varchar, occurred_at timestamp,
     reason varchar, run_id varchar, seen_at timestamp

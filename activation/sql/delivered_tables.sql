@@ -37,6 +37,13 @@ create table if not exists delivered.carts (
     accepted_at timestamp
 );
 
+create table if not exists delivered.list_members (
+    person_key varchar,
+    list_id varchar,
+    is_member boolean,
+    accepted_at timestamp
+);
+
 create table if not exists delivered.held_history (
     object varchar,
     kind varchar,

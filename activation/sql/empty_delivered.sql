@@ -3,4 +3,5 @@ delete from delivered.outcomes;
 delete from delivered.users;
 delete from delivered.user_fields;
 delete from delivered.carts;
+delete from delivered.list_members;
 delete from delivered.folded;

@@ -12,7 +12,9 @@ from cartwire.settings import load_settings
 
 @click.command("rejections")
 @click.option("--run", "run_id", help="Only this run.")
-@click.option("--object", "object_name", help="Only this object: users, purchases, carts, events, withdrawals, identities.")
+@click.option(
+    "--object", "object_name", help="Only this object: users, purchases, carts, events, lists, withdrawals, identities."
+)
 @click.option("--held", is_flag=True, help="Also rows that are held.")
 @click.option(
     "--limit", "rows_max", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many rows, newest first."

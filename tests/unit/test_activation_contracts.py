@@ -20,6 +20,7 @@ CHANGED = {
     ("users", "users"): "changed_users",
     ("purchases", "purchases"): "changed_purchases",
     ("carts", "carts"): "changed_carts",
+    ("lists", "lists"): "changed_lists",
 }
 COMMON = (
     "object", "kind", "subject", "person_key", "email", "user_id", "fingerprint", "lane", "market_code",

@@ -66,7 +66,8 @@ final as (
         orders.last_purchase_at,
         coalesce(affinities.category_affinity, []) as category_affinity,
         coalesce(affinities.top_categories, []) as top_categories,
-        carts.last_cart_at
+        carts.last_cart_at,
+        coalesce(orders.order_count, 0) >= 2 as is_repeat_customer
     from people
     left join orders
         on people.profile_id = orders.profile_id and people.currency_code = orders.currency_code

@@ -1,4 +1,5 @@
--- Grain: event_key. Opt-outs that Iterable recorded, whoever caused them.
+-- Grain: event_key. Opt-outs that Iterable recorded, whoever caused them. Who leaves a static list,
+-- by us or by themselves, leaves no channel: an event that names lists and nothing else is none.
 with source as (
     select * from {{ source('raw_iterable', 'unsubscribes') }}
 ),
@@ -9,9 +10,25 @@ renamed as (
         {{ fold_email('email') }} as email,
         nullif(user_id, '') as user_id,
         {{ try_text_list('channel_ids') }} as iterable_channel_ids,
+        coalesce(
+            {{ json_value('document', 'emailListIds') }},
+            {{ json_value('document', 'emailListId') }}
+        ) is not null
+        and coalesce(
+            {{ json_value('document', 'messageTypeIds') }},
+            {{ json_value('document', 'messageTypeId') }}
+        ) is null as names_lists_only,
         {{ ts_utc('created_at') }} as unsubscribed_at,
         {{ ts_utc('read_at') }} as read_at
     from source
 )
 
-select * from renamed
+select
+    event_key,
+    email,
+    user_id,
+    iterable_channel_ids,
+    unsubscribed_at,
+    read_at
+from renamed
+where not (names_lists_only and coalesce({{ list_size('iterable_channel_ids') }}, 0) = 0)
