@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from activation.ledger.store import Ledger
 
 _SQL = Path(__file__).parent / "sql"
-_STEPS = ("fold_outcomes.sql", "fold_users.sql", "fold_carts.sql", "fold_lists.sql")
+STEPS = ("fold_outcomes.sql", "fold_users.sql", "fold_carts.sql", "fold_lists.sql")
+"""Statements over `fold_items` and `fold_fields`, in this order."""
 _EMPTY = "empty_delivered.sql"
 
 
@@ -56,7 +57,7 @@ def _fold(conn: duckdb.DuckDBPyConnection, ledger: Ledger, *, empty_first: bool)
     try:
         conn.execute("begin")
         try:
-            for step in (_EMPTY, *_STEPS) if empty_first else _STEPS:
+            for step in (_EMPTY, *STEPS) if empty_first else STEPS:
                 conn.execute((_SQL / step).read_text())
             conn.execute("insert into delivered.folded select settlement_id from fold_settlements")
             conn.execute("commit")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from activation import crash_points
 from activation.iterable.interpret import RowOutcome, SentRow, Signal, interpret
@@ -39,7 +39,7 @@ class Shipment:
 
     item_ids: Sequence[int]
     envelope: Callable[[Sequence[LedgerItem]], bytes]
-    path_values: Mapping[str, str] = field(default_factory=dict)
+    path_values: Callable[[Sequence[LedgerItem]], Mapping[str, str]] = lambda _: {}
 
 
 class LaneSender:
@@ -78,12 +78,22 @@ class LaneSender:
 
         Raises: DeliveryError where going on makes no sense, RunStopped where somebody asked; rows in flight are settled before.
         """
-        route = route_of(object_name, lane)
         while rows := self.staged(lane, object_name, visible_before_ms):
-            for turn in by_turns(self._small_enough(rows, route)):
-                batches = fit_batches(turn, route.caps)
-                if self.ship(object_name, route.endpoint, (shipment(route, batch) for batch in batches), len(rows)):
+            for turn in by_turns(self._small_enough(rows, object_name, lane)):
+                if self._send_turn(object_name, lane, turn, len(rows)):
                     break  # some rows came back: they go before the next turn
+
+    def _send_turn(self, object_name: str, lane: int, turn: Sequence[StagedRow], rows: int) -> bool:
+        """Send a turn, route by route; True when some of its rows came back."""
+        by_endpoint: dict[str, list[StagedRow]] = {}
+        for row in turn:
+            by_endpoint.setdefault(route_of(object_name, lane, row.bulk_key).endpoint, []).append(row)
+        has_signals = False
+        for endpoint, group in by_endpoint.items():
+            route = route_of(object_name, lane, group[0].bulk_key)
+            batches = fit_batches(group, route.caps)
+            has_signals |= bool(self.ship(object_name, endpoint, (shipment(route, batch) for batch in batches), rows))
+        return has_signals
 
     def staged(self, lane: int, object_name: str, visible_before_ms: int) -> list[StagedRow]:
         """The next page of rows that may be claimed."""
@@ -119,7 +129,8 @@ class LaneSender:
                 note([(claim, self._assume(claim))])
             elif claim.items:
                 crash_points.reach("claimed-not-sent")
-                flying[self._pool.submit(self.client.send, endpoint, claim.body, **one.path_values)] = claim
+                path_values = one.path_values(claim.items)
+                flying[self._pool.submit(self.client.send, endpoint, claim.body, **path_values)] = claim
         while flying:
             note(self._land(endpoint, flying, None))
         if self._stop:
@@ -204,20 +215,18 @@ class LaneSender:
         elif self._unreachable_in_a_row > UNREACHABLE_IN_A_ROW_MAX:
             self._stop = DeliveryError("Iterable cannot be reached: check ITERABLE_API_URL and the network", endpoint=endpoint)
 
-    def _small_enough(self, rows: Sequence[StagedRow], route: Route) -> list[StagedRow]:
-        size_max = route.caps.body_bytes_max - route.caps.overhead_bytes
-        too_large = [row.item_id for row in rows if row.size_bytes > size_max]
-        self.ledger.hold_staged(too_large, reasons.TOO_LARGE)
-        return [row for row in rows if row.size_bytes <= size_max]
+    def _small_enough(self, rows: Sequence[StagedRow], object_name: str, lane: int) -> list[StagedRow]:
+        def fits(row: StagedRow) -> bool:
+            caps = route_of(object_name, lane, row.bulk_key).caps
+            return row.size_bytes <= caps.body_bytes_max - caps.overhead_bytes
+
+        self.ledger.hold_staged([row.item_id for row in rows if not fits(row)], reasons.TOO_LARGE)
+        return [row for row in rows if fits(row)]
 
 
 def shipment(route: Route, batch: Sequence[StagedRow]) -> Shipment:
-    """A packed batch on its route. The bulk key, where there is one, is the channel in the path or the list in the body."""
-    return Shipment(
-        item_ids=[row.item_id for row in batch],
-        envelope=route.envelope,
-        path_values={"channel_id": batch[0].bulk_key} if batch[0].bulk_key else {},
-    )
+    """A packed batch on its route."""
+    return Shipment(item_ids=[row.item_id for row in batch], envelope=route.envelope, path_values=route.path_values)
 
 
 def _no_list(row: RowOutcome, tries: int) -> RowOutcome:

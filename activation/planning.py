@@ -17,7 +17,7 @@ from activation.ledger.machine import State
 from activation.verdicts import STAGED, Verdict
 from cartwire.errors import RowTooLarge
 
-BULK_KEYS = ("iterable_channel_id", "iterable_list_id")  # rows of one request agree in it
+BULK_KEYS = ("iterable_channel_id", "iterable_list_id", "endpoint")  # rows of one request agree in it
 _TIMES = ("source_modified_at", "occurred_at", "send_before_at")
 _COMMON = (
     "object", "kind", "subject", "person_key", "fingerprint", "lane", "market_code", "email", "user_id",
@@ -88,6 +88,7 @@ def _payloads(table: pa.Table, verdicts: Sequence[Verdict], contracts: Mapping[t
 def _needed(table: pa.Table, contracts: Sequence[Contract | None]) -> list[str]:
     """Only columns a renderer reads are turned into Python values."""
     wanted = {"object", "kind", "subject", "email", "user_id", "occurred_at", "total", "items", "consent"}
+    wanted.update(("endpoint", "previous_email", "source_email", "source_user_id"))
     wanted.update(column.name for contract in contracts if contract for column in contract.fields)
     return [name for name in table.column_names if name in wanted]
 

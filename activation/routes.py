@@ -1,9 +1,10 @@
-"""Which endpoint carries which object, and the envelope around the rendered fragments."""
+"""Which endpoint carries which row, the envelope around the rendered fragments, and what fills the braces of a path."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -14,11 +15,16 @@ from clients.endpoints import ENDPOINTS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """How an object travels. `envelope` makes the body of the rows of one request; `overhead_bytes` is its own size at most."""
+    """How a row travels.
+
+    `envelope` makes the body of the rows of one request, `overhead_bytes` is its own size at most; `path_values` fills the
+    braces of the endpoint's path from the same rows.
+    """
 
     endpoint: str
     envelope: Callable[[Sequence[LedgerItem]], bytes]
     overhead_bytes: int
+    path_values: Callable[[Sequence[LedgerItem]], Mapping[str, str]] = lambda _: {}
 
     @property
     def caps(self) -> Caps:
@@ -54,6 +60,20 @@ def _listed(items: Sequence[LedgerItem], option: bytes) -> bytes:
     return b'{"listId":%d,%b,"subscribers":[%b]}' % (int(items[0].bulk_key), option, subscribers)
 
 
+def _nothing(_: Sequence[LedgerItem]) -> bytes:
+    """The path says it all."""
+    return b""
+
+
+def _channel(items: Sequence[LedgerItem]) -> Mapping[str, str]:
+    return {"channel_id": items[0].bulk_key}
+
+
+def _person(items: Sequence[LedgerItem]) -> Mapping[str, str]:
+    named: dict[str, Any] = orjson.loads(items[0].fragment)
+    return {"user_id": named["userId"]} if "userId" in named else {"email": named["email"]}
+
+
 def _people(items: Sequence[LedgerItem]) -> bytes:
     """The addresses and ids of the fragments ({"email"} or {"userId"}), as the additive subscription endpoint takes them."""
     people = [orjson.loads(item.fragment) for item in items]
@@ -63,8 +83,7 @@ def _people(items: Sequence[LedgerItem]) -> bytes:
 
 
 ROUTES: dict[str, Route] = {
-    "withdrawals": Route(endpoint="subscriptions/unsubscribe", envelope=_people, overhead_bytes=40),
-    "identities": Route(endpoint="users/update", envelope=_alone, overhead_bytes=0),
+    "withdrawals": Route(endpoint="subscriptions/unsubscribe", envelope=_people, overhead_bytes=40, path_values=_channel),
     "users": Route(endpoint="users/bulkUpdate", envelope=_users, overhead_bytes=12),
     "purchases": Route(endpoint="commerce/trackPurchase", envelope=_alone, overhead_bytes=0),
     "carts": Route(endpoint="commerce/updateCart", envelope=_alone, overhead_bytes=0),
@@ -73,8 +92,22 @@ ROUTES: dict[str, Route] = {
 }
 LEAVING_LANE = 7
 LEAVING = Route(endpoint="lists/unsubscribe", envelope=_leaving, overhead_bytes=90)
+IDENTITY_ROUTES: dict[str, Route] = {
+    "users/update": Route(endpoint="users/update", envelope=_alone, overhead_bytes=0),
+    "users/updateEmail": Route(endpoint="users/updateEmail", envelope=_alone, overhead_bytes=0),
+    "users/merge": Route(endpoint="users/merge", envelope=_alone, overhead_bytes=0),
+    "users/deleteByEmail": Route(endpoint="users/deleteByEmail", envelope=_nothing, overhead_bytes=0, path_values=_person),
+    "users/deleteByUserId": Route(endpoint="users/deleteByUserId", envelope=_nothing, overhead_bytes=0, path_values=_person),
+}
+"""By the row's bulk key: what a change of identity calls depends on its kind and on the type of the project."""
 
 
-def route_of(object_name: str, lane: int) -> Route:
-    """The route of a lane's rows. Lists have two: their members leave in a lane of its own, before others join."""
+def route_of(object_name: str, lane: int, bulk_key: str) -> Route:
+    """The route of a row.
+
+    Lists have two: their members leave in a lane of its own, before others join. An identity row's `bulk_key` is its
+    endpoint, as its model says; elsewhere it is what rows of one request share.
+    """
+    if object_name == "identities":
+        return IDENTITY_ROUTES[bulk_key]
     return LEAVING if (object_name, lane) == ("lists", LEAVING_LANE) else ROUTES[object_name]

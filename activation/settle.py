@@ -11,7 +11,16 @@ from typing import Any
 import orjson
 
 from activation import crash_points
-from activation.iterable.evidence import Evidence, of_cart, of_fact, of_member, of_user
+from activation.iterable.evidence import (
+    Evidence,
+    of_cart,
+    of_deletion,
+    of_email_change,
+    of_fact,
+    of_member,
+    of_merge,
+    of_user,
+)
 from activation.ledger import reasons
 from activation.ledger.machine import Event
 from activation.ledger.sending import LedgerItem, Outcome
@@ -84,11 +93,24 @@ def _look(client: IterableClient, item: LedgerItem) -> Evidence:
         return of_fact(sent, client.get_events(email=email, user_id=user_id))
     if item.object == "carts":
         return of_cart(sent, client.get_user(email=email, user_id=user_id))
-    if item.object in ("users", "identities"):
+    if item.object == "identities":
+        return _look_who(client, item.bulk_key, sent)
+    if item.object == "users":
         return of_user(sent, client.get_user(email=email, user_id=user_id))
     if item.object == "lists":
         return of_member(int(item.bulk_key), item.kind == LIST_ADD, client.get_user(email=email, user_id=user_id))
     return Evidence.unclear
+
+
+def _look_who(client: IterableClient, endpoint: str, sent: Mapping[str, Any]) -> Evidence:
+    """Identity rows: each endpoint leaves other traces."""
+    if endpoint == "users/updateEmail":
+        return of_email_change(client.get_user(email=sent["currentEmail"]), client.get_user(email=sent["newEmail"]))
+    if endpoint == "users/merge":
+        source = client.get_user(email=sent.get("sourceEmail"), user_id=sent.get("sourceUserId"))
+        return of_merge(source, client.get_user(email=sent.get("destinationEmail"), user_id=sent.get("destinationUserId")))
+    user = client.get_user(email=sent.get("email"), user_id=sent.get("userId"))
+    return of_user(sent, user) if endpoint == "users/update" else of_deletion(user)
 
 
 def _decide(item: LedgerItem, found: Evidence, *, is_dead: bool, may_resend: bool) -> Outcome:

@@ -61,13 +61,14 @@ class Unsubscriber:
         self._sender.client.pause(min(BACKOFF_MAX_S, BACKOFF_BASE_S * 2 ** (max(item.tries for item in lost) - 1)))
 
     def _overwriting(self, items: Sequence[LedgerItem]) -> Iterator[Shipment]:
-        """One request per person. The array replaces the person's, so it holds what they already left: as read now, plus what
+        """One request per user. The array replaces the user's, so it holds what they already left: as read now, plus what
         this ledger sent a moment ago and a read may not show yet."""
-        people: dict[str, list[LedgerItem]] = {}
+        people: dict[bytes, list[LedgerItem]] = {}
         for item in items:
-            people.setdefault(item.person_key, []).append(item)
-        for person_key, rows in people.items():
-            who: dict[str, Any] = orjson.loads(rows[0].fragment)
+            people.setdefault(item.fragment, []).append(item)
+        for fragment, rows in people.items():
+            who: dict[str, Any] = orjson.loads(fragment)
+            person_key = rows[0].person_key
             user = self._sender.client.get_user(email=who.get("email"), user_id=who.get("userId"))
             shown = ((user or {}).get("dataFields") or {}).get("unsubscribedChannelIds") or []
             recent = self._sender.ledger.recently_withdrawn(person_key, now_ms() - self._visibility_ms)

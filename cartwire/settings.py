@@ -22,7 +22,7 @@ HOW_TO_GET = {
     "CTP_AUTH_URL": "Your region's authorization host, shown with the API client.",
     "ITERABLE_API_KEY": "In Iterable: Integrations > API Keys, type 'Server-side' (standard), 32 characters.",
     "ITERABLE_API_URL": "The API host of your Iterable data center (US or EU).",
-    "ITERABLE_IDENTITY": "This release supports `hybrid` projects (Iterable: Settings > Project Settings).",
+    "ITERABLE_IDENTITY": "The project's type (Iterable: Settings > Project Settings): `hybrid`, `email` or `user_id`.",
     "CARTWIRE_SECRET": "At least 32 characters; `make setup` writes one into .env. Keep it: the ledger belongs to it.",
 }
 
@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     ctp_auth_url: str = Field(alias="CTP_AUTH_URL", pattern=r"^https?://")
     iterable_api_key: SecretStr = Field(alias="ITERABLE_API_KEY", min_length=32)
     iterable_api_url: str = Field(alias="ITERABLE_API_URL", pattern=r"^https?://")
-    iterable_identity: Literal["hybrid"] = Field(alias="ITERABLE_IDENTITY", default="hybrid")
+    iterable_identity: Literal["hybrid", "email", "user_id"] = Field(alias="ITERABLE_IDENTITY", default="hybrid")
     secret: SecretStr = Field(alias="CARTWIRE_SECRET", min_length=32)
     warehouse: Path = Field(alias="CARTWIRE_WAREHOUSE", default=Path("var/warehouse.duckdb"))
     ledger: Path = Field(alias="CARTWIRE_LEDGER", default=Path("var/ledger.sqlite"))

@@ -14,11 +14,11 @@ from activation.contracts import Contract, load_contracts
 from activation.event_fields import tables_of_kinds
 from activation.fold import fold
 from activation.freeze import stage_volume
-from activation.routes import ROUTES
+from activation.routes import IDENTITY_ROUTES, ROUTES
 from activation.verdicts import Policy, judge
 from cartwire.masking import mask_email
 from cartwire.settings import REPOSITORY, Settings
-from clients.endpoints import ENDPOINTS
+from clients.endpoints import ENDPOINTS, Endpoint
 from flows.context import Progress, Run, no_progress
 from flows.run import open_run
 from flows.steps import MODELS_OF_THE_REST, build, held_objects, load
@@ -109,7 +109,8 @@ def _kinds(
         states = Counter(str(verdicts[index].state) for index in positions)
         reasons = Counter(verdicts[index].reason for index in positions if verdicts[index].reason)
         keys = staged.column("person_key").to_pylist()
-        requests = _requests(name, keys)
+        endpoint = _endpoint(name, staged)
+        requests = _requests(endpoint, keys)
         found.append(
             PlannedKind(
                 object=name,
@@ -118,7 +119,7 @@ def _kinds(
                 reasons=dict(reasons.most_common()),
                 people=len(set(keys)),
                 requests=requests,
-                minutes=_minutes(name, requests, settings.rate_share),
+                minutes=_minutes(endpoint, requests, settings.rate_share),
                 fields=_fields(staged),
                 may_trigger=_may_trigger(name, kind, staged, contracts.get((name, kind))),
                 examples=_examples(staged, in_clear),
@@ -127,16 +128,21 @@ def _kinds(
     return found
 
 
-def _requests(name: str, person_keys: list[str]) -> int:
+def _endpoint(name: str, staged: pa.Table) -> Endpoint:
+    """Rows of one kind take one endpoint; identity rows name it."""
+    named = staged.column("endpoint").to_pylist() if "endpoint" in staged.column_names else []
+    route = IDENTITY_ROUTES[named[0] if named else "users/update"] if name == "identities" else ROUTES[name]
+    return ENDPOINTS[route.endpoint]
+
+
+def _requests(endpoint: Endpoint, person_keys: list[str]) -> int:
     """One row per person and request, as the packing does it; bodies over the byte limit can add a few."""
-    rows_max = ENDPOINTS[ROUTES[name].endpoint].rows_max
     turns = Counter(Counter(person_keys).values())
     sizes = [sum(people for rows, people in turns.items() if rows > turn) for turn in range(max(turns, default=0))]
-    return sum(math.ceil(size / rows_max) for size in sizes)
+    return sum(math.ceil(size / endpoint.rows_max) for size in sizes)
 
 
-def _minutes(name: str, requests: int, share: float) -> float:
-    endpoint = ENDPOINTS[ROUTES[name].endpoint]
+def _minutes(endpoint: Endpoint, requests: int, share: float) -> float:
     return round(requests * endpoint.window_s / (endpoint.calls_max * share) / 60, 2)
 
 

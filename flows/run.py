@@ -13,7 +13,7 @@ from cartwire.settings import Settings
 from clients.iterable import IterableClient
 from flows.context import Progress, Run, no_progress
 from flows.report import RunReport, make_report
-from flows.steps import STEPS, check_before_start, project_fingerprints
+from flows.steps import STEPS, check_before_start, project_binding
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def open_run(
         run = Run(settings, ledger, client, trigger=trigger, only_test_profiles=only_test_profiles, binds=bind, progress=progress)
         try:
             ledger.claim_mode("shadow" if settings.shadow else "live")
-            ledger.check_binding(*project_fingerprints(settings))
+            ledger.check_binding(*project_binding(settings))
             yield run
         finally:
             run.close_warehouse()

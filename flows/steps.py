@@ -100,7 +100,7 @@ def load(run: Run) -> None:
         run.loaded = dict(report.rows)
         load_iterable(run.warehouse, settings, client=run.iterable)
         if run.binds:  # not earlier: a mistyped key must not bind the ledger to nobody
-            run.ledger.bind(*project_fingerprints(settings), run.started_at)
+            run.ledger.bind(*project_binding(settings), run.started_at)
         _choose_authorities(run, source)
     finally:
         source.close()
@@ -262,11 +262,12 @@ def unknown_outcomes(settings: Settings) -> dict[str, str]:
     return {name: "hold" if (name, "hold") in rows else outcome for name, outcome in rows}
 
 
-def project_fingerprints(settings: Settings) -> tuple[str, str]:
-    """One fingerprint of each project the ledger is bound to; keys go in hashed only."""
+def project_binding(settings: Settings) -> tuple[str, str, str]:
+    """What a ledger is bound to: a fingerprint of each project (keys go in hashed only), and the type of the Iterable project."""
     source = f"{settings.ctp_api_url}|{settings.ctp_project_key}"
     target = f"{settings.iterable_api_url}|{settings.iterable_api_key.get_secret_value()}"
-    return hashlib.sha256(source.encode()).hexdigest(), hashlib.sha256(target.encode()).hexdigest()
+    fingerprints = hashlib.sha256(source.encode()).hexdigest(), hashlib.sha256(target.encode()).hexdigest()
+    return *fingerprints, settings.iterable_identity
 
 
 def _choose_authorities(run: Run, source: CommercetoolsClient) -> None:

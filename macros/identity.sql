@@ -19,3 +19,35 @@ coalesce('customer:' || {{ customer_id }}, 'email:' || {{ fold_email(email) }})
     subject
 ) }}
 {%- endmacro %}
+
+{# Whether the Iterable project is of this type (ITERABLE_IDENTITY: hybrid, email or user_id). It is
+   fixed for the life of a ledger, so no row changes its identifiers between two runs. #}
+{% macro project_identifies_by(identity) -%}
+coalesce((select run.identity from {{ source('control', 'run') }} as run) = '{{ identity }}', false)
+{%- endmacro %}
+
+{# The userId a person has at Iterable, the one place that says so. hybrid: customers have theirs,
+   guests none. email: nobody has one. user_id: guests get `g-` and 32 hex of their key, which is a
+   keyed hash: stable, and nothing personal in clear. 52 characters of printable ASCII at most. #}
+{% macro iterable_user_id(customer_id, person_key) -%}
+case
+    when {{ project_identifies_by('email') }} then cast(null as varchar)
+    when {{ project_identifies_by('user_id') }}
+        then coalesce({{ customer_id }}, 'g-' || left({{ person_key }}, 32))
+    else {{ customer_id }}
+end
+{%- endmacro %}
+
+{# The userId of somebody found at Iterable, as far as it identifies: in an e-mail-based project
+   userIds are not unique and say nothing. #}
+{% macro identifying_user_id(user_id) -%}
+case when not {{ project_identifies_by('email') }} then nullif({{ user_id }}, '') end
+{%- endmacro %}
+
+{# What one user at Iterable is called by: the address where addresses are unique, else the userId. #}
+{% macro iterable_user(email, user_id) -%}
+case
+    when {{ project_identifies_by('user_id') }} then {{ user_id }}
+    else coalesce({{ email }}, {{ user_id }})
+end
+{%- endmacro %}

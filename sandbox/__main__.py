@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--iterable-port", type=_whole(0, 65_535), default=0, help="0: any free port")
     add("--visibility-seconds", type=float, default=60.0, help="how long Iterable's writes stay invisible to reads")
     add("--rate-limits", action=argparse.BooleanOptionalAction, default=True, help="enforce Iterable's published limits")
+    add("--identity", choices=("hybrid", "email", "user_id"), default="hybrid", help="type of the Iterable project")
     add("--undocumented", choices=("lenient", "strict"), default="lenient", help="what to do where documentation is silent")
     add("--clock-offset-seconds", type=float, default=0.0, help="the sandbox's time minus real time")
     add("--parent-pid", type=_whole(1, 2**31), help="stop when this process is gone")
@@ -117,7 +118,10 @@ def _start(wanted: argparse.Namespace, clock: Clock) -> tuple[RunningServers, di
         raise StartError(f"{wanted.documents} is not a documents file ({error}); remove it to have it built anew") from error
     shop = CommercetoolsOptions(undocumented=wanted.undocumented)
     marketing = IterableOptions(
-        visibility_seconds=wanted.visibility_seconds, rate_limits=wanted.rate_limits, undocumented=wanted.undocumented
+        visibility_seconds=wanted.visibility_seconds,
+        rate_limits=wanted.rate_limits,
+        undocumented=wanted.undocumented,
+        identity=wanted.identity,
     )
     apps = {
         "commercetools": commercetools_app(store, clock, FaultPlan(), Journal(), shop),

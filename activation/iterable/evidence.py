@@ -61,6 +61,28 @@ def of_member(list_id: int, is_wanted: bool, user: Mapping[str, Any] | None) -> 
     return Evidence.present if (list_id in held) == is_wanted else Evidence.absent
 
 
+def of_email_change(current: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Evidence:
+    """What users/updateEmail left under the old and the new address (None: there is no such user).
+
+    Both there, or neither: somebody else acted meanwhile, and nobody can tell who is who.
+    """
+    if (current is None) == (new is None):
+        return Evidence.unclear
+    return Evidence.present if current is None else Evidence.absent
+
+
+def of_merge(source: Mapping[str, Any] | None, destination: Mapping[str, Any] | None) -> Evidence:
+    """A merge is done when the source is gone and the destination there; both gone cannot be explained by it."""
+    if source is not None:
+        return Evidence.absent
+    return Evidence.unclear if destination is None else Evidence.present
+
+
+def of_deletion(user: Mapping[str, Any] | None) -> Evidence:
+    """A user who is not there is deleted, whoever did it."""
+    return Evidence.present if user is None else Evidence.absent
+
+
 def of_fact(sent: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> Evidence:
     """Look for an event or purchase by its id among a user's newest events.
 

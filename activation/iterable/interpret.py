@@ -23,6 +23,7 @@ _FIELD = re.compile(r"[A-Za-z0-9_.\[\] -]{1,80}")
 _LISTS = frozenset({"lists/subscribe", "lists/unsubscribe"})
 _BULK = frozenset({"users/bulkUpdate", "events/trackBulk"}) | _LISTS
 _ADDITIVE = "subscriptions/unsubscribe"
+_DELETIONS = frozenset({"users/deleteByEmail", "users/deleteByUserId"})
 
 
 class Signal(StrEnum):
@@ -84,6 +85,8 @@ def interpret(endpoint: str, sent_rows: Sequence[SentRow], answer: Answer) -> In
         return _all(rows, RowOutcome(event=Event.retry, reason="no such feature (404)"), Signal.feature_absent)
     if status == 400 and endpoint in _LISTS and "invalidListId" in str((answer.document() or {}).get("msg")):
         return _all(rows, RowOutcome(event=Event.retry, reason="the list is not known yet"), Signal.not_ready)
+    if status == 400 and endpoint in _DELETIONS and "does not exist" in str((answer.document() or {}).get("msg", "")):
+        return _all(rows, RowOutcome(event=Event.accept, reason="nobody was there"))
     if status >= 400:
         return _refused(rows, answer)
     if endpoint == _ADDITIVE:
@@ -136,24 +139,40 @@ def _bulk(sent_rows: Sequence[SentRow], document: Mapping[str, Any]) -> Interpre
     )
 
 
-def _failure_reasons(document: Mapping[str, Any]) -> dict[tuple[str, str], str]:
-    """(email | user_id, folded text) → reason. The deprecated flat lists only add what `failedUpdates` does not name."""
+@dataclass(slots=True)
+class _Failure:
+    """Why, and how often the answer names the identifier for that reason."""
+
+    reason: str
+    times: int = 0
+
+
+def _failure_reasons(document: Mapping[str, Any]) -> dict[tuple[str, str], _Failure]:
+    """(email | user_id, folded text) → failure. The deprecated flat lists only add what `failedUpdates` does not name."""
     updates = document.get("failedUpdates")
     named = updates if isinstance(updates, Mapping) else {}
     flat = {name: document.get(name) for name in ("invalidEmails", "invalidUserIds")}
-    found: dict[tuple[str, str], str] = {}
+    found: dict[tuple[str, str], _Failure] = {}
     for source in (named, flat):
+        known = frozenset(found)
         for name in sorted(source):
             for text in _names(source, name):
                 if name.endswith("Emails"):
-                    found.setdefault(("email", _fold(text)), name)
+                    key = ("email", _fold(text))
                 elif name.endswith("UserIds"):
-                    found.setdefault(("user_id", text), name)
+                    key = ("user_id", text)
+                else:
+                    continue
+                if key not in known and found.setdefault(key, _Failure(name)).reason == name:
+                    found[key].times += 1
     return found
 
 
-def _matched(sent_rows: Sequence[SentRow], failures: Mapping[tuple[str, str], str]) -> dict[int, str] | None:
-    """Row index → reason, or None where a failure matches no row or more than one."""
+def _matched(sent_rows: Sequence[SentRow], failures: Mapping[tuple[str, str], _Failure]) -> dict[int, str] | None:
+    """Row index → reason, or None where a failure matches no row, or not all of the rows it may mean.
+
+    In a userID-based project several rows of a request may have one address: they failed if it is named once for each.
+    """
     if not failures:
         return {}
     owners: dict[tuple[str, str], list[int]] = {}
@@ -163,10 +182,12 @@ def _matched(sent_rows: Sequence[SentRow], failures: Mapping[tuple[str, str], st
         if row.user_id is not None:
             owners.setdefault(("user_id", row.user_id), []).append(index)
     matched: dict[int, list[str]] = {}
-    for key, reason in failures.items():
-        if len(indexes := owners.get(key, [])) != 1:
+    for key, failure in failures.items():
+        indexes = owners.get(key, [])
+        if not indexes or len(indexes) not in (1, failure.times):
             return None
-        matched.setdefault(indexes[0], []).append(reason)
+        for index in indexes:
+            matched.setdefault(index, []).append(failure.reason)
     return {index: ", ".join(sorted(set(found))) for index, found in matched.items()}
 
 

@@ -65,9 +65,10 @@ def encode(
 
 
 def identity(row: Row) -> dict[str, str]:
-    """The one identifier of a person in a hybrid project: the user id where there is one, else the e-mail.
+    """The one identifier of a person: the user id where the row carries one, else the e-mail.
 
-    Both together could end as a conflict, or rename somebody as a side effect of a purchase.
+    The models carry a user id only where the project's type identifies by it (macros/identity.sql). Both together could end
+    as a conflict, or rename somebody as a side effect of a purchase.
     """
     if row.get("user_id"):
         return {"userId": row["user_id"]}
@@ -83,7 +84,7 @@ def user_document(
     consent: Iterable[tuple[str, Any]],
     unsubscribe_channel_ids: Sequence[int] | None,
 ) -> dict[str, Any]:
-    """An element of ``users``: both identifiers where known, the changed fields, and the consent object on every write.
+    """An element of ``users``: the identifiers of the row, the changed fields, and the consent object on every write.
 
     A field's None becomes null, which clears it. Fields named ``consent.<name>`` are the diff's view of the consent
     object, which is always sent whole, so they are passed over. ``unsubscribedChannelIds`` is there only where given: it replaces the
@@ -146,13 +147,29 @@ def _person(row: Row, _: Contract | None) -> dict[str, Any]:
 
 
 def _identity_change(row: Row, _: Contract | None) -> dict[str, Any]:
-    """In a hybrid project an address changes by ``users/update`` on the user id with the new e-mail as a data field.
+    """The body of the endpoint that the row names."""
+    return _IDENTITY_RENDERERS[row["endpoint"]](row)
 
-    The consent object goes along, as on every write about a person.
-    """
+
+def _email_field(row: Row) -> dict[str, Any]:
+    """``users/update``: on the user id, the new e-mail as a data field. The consent object goes along."""
     if not row.get("user_id") or not row.get("email"):
         raise Unrenderable("an e-mail change needs the user id and the new e-mail")
     return {"userId": row["user_id"], "dataFields": {"email": row["email"], "consent": _consent(row)}}
+
+
+def _email_swap(row: Row) -> dict[str, Any]:
+    """``users/updateEmail``: takes both addresses and nothing else."""
+    if not row.get("previous_email") or not row.get("email"):
+        raise Unrenderable("an e-mail change needs the old and the new e-mail")
+    return {"currentEmail": row["previous_email"], "newEmail": row["email"]}
+
+
+def _merge(row: Row) -> dict[str, Any]:
+    """``users/merge``: source and destination by one identifier each; the person of the row is the destination."""
+    source = identity({"email": row.get("source_email"), "user_id": row.get("source_user_id")})
+    both = {"source": source, "destination": identity(row)}
+    return {side + name[0].upper() + name[1:]: value for side, named in both.items() for name, value in named.items()}
 
 
 def _user(row: Row, _: Contract | None) -> dict[str, Any]:
@@ -191,6 +208,13 @@ def _event(row: Row, contract: Contract | None) -> dict[str, Any]:
     }
 
 
+_IDENTITY_RENDERERS: Mapping[str, Callable[[Row], dict[str, Any]]] = {
+    "users/update": _email_field,
+    "users/updateEmail": _email_swap,
+    "users/merge": _merge,
+    "users/deleteByEmail": lambda row: {"email": row["email"]},
+    "users/deleteByUserId": lambda row: {"userId": row["user_id"]},
+}
 _RENDERERS: Mapping[str, Callable[[Row, Contract | None], dict[str, Any]]] = {
     "withdrawals": _person,
     "lists": _person,

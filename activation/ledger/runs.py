@@ -63,20 +63,22 @@ class Runs(LedgerFile):
             )
         self._once("mode", mode)
 
-    def bind(self, commercetools_fingerprint: str, iterable_fingerprint: str, now: datetime | None = None) -> None:
-        """Bind the ledger to both projects, at the first call; later calls compare.
+    def bind(self, commercetools_fingerprint: str, iterable_fingerprint: str, identity: str, now: datetime | None = None) -> None:
+        """Bind the ledger to both projects and to how the Iterable project identifies people, at the first call; later calls compare.
 
-        The instant of the first call is the go-live. Fingerprints are opaque texts, e.g. a hash over region and project.
-        Raises: ConfigError naming the side that differs, before anything was sent.
+        The instant of the first call is the go-live. Fingerprints are opaque texts, e.g. a hash over region and project;
+        `identity` is hybrid, email or user_id.
+        Raises: ConfigError naming what differs, before anything was sent.
         """
-        self.check_binding(commercetools_fingerprint, iterable_fingerprint)
+        self.check_binding(commercetools_fingerprint, iterable_fingerprint, identity)
         with transaction(self._db):
+            self._once("bound_identity", identity)
             self._once("bound_commercetools", commercetools_fingerprint)
             self._once("bound_iterable", iterable_fingerprint)
             self._once("bound_at_ms", str(to_ms(now) if now else now_ms()))
 
-    def check_binding(self, commercetools_fingerprint: str, iterable_fingerprint: str) -> None:
-        """Compare without binding: an unbound ledger passes. Raises: ConfigError naming the side that differs."""
+    def check_binding(self, commercetools_fingerprint: str, iterable_fingerprint: str, identity: str) -> None:
+        """Compare without binding: an unbound ledger passes. Raises: ConfigError naming what differs."""
         wanted = {"commercetools": commercetools_fingerprint, "iterable": iterable_fingerprint}
         for side, fingerprint in wanted.items():
             if self._meta(f"bound_{side}") not in (None, fingerprint):
@@ -85,6 +87,15 @@ class Runs(LedgerFile):
                     " or set CARTWIRE_LEDGER and CARTWIRE_WAREHOUSE to new files for the other project",
                     side=side,
                 )
+
+        if (bound := self._meta("bound_identity")) not in (None, identity):
+            raise ConfigError(
+                f"this ledger was made for ITERABLE_IDENTITY={bound}, the setting says {identity}: everybody in it would become a"
+                f" stranger at Iterable and be sent again; set it back to {bound}, or start with new files for CARTWIRE_LEDGER"
+                " and CARTWIRE_WAREHOUSE",
+                bound=bound,
+                identity=identity,
+            )
 
     def go_live_at(self) -> datetime | None:
         """The instant of the first binding, aware UTC; None before it."""

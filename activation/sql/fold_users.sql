@@ -11,30 +11,6 @@ from fold_items
 where state = 'accepted' and object in ('users', 'identities')
 qualify row_number() over (partition by person_key order by settled_at_ms desc, item_id desc) = 1;
 
-create or replace temp table fold_user_fields as
-select
-    person_key,
-    field,
-    type,
-    value,
-    fingerprint
-from fold_fields
-where object = 'users'
-qualify row_number() over (
-    partition by person_key, field order by settled_at_ms desc, item_id desc
-) = 1;
-
-delete from delivered.user_fields
-using fold_user_fields
-where
-    user_fields.person_key = fold_user_fields.person_key
-    and user_fields.field = fold_user_fields.field;
-
--- a field without a fingerprint was removed and stays as a tombstone, so that nobody takes what was
--- found at first sight for its value; one with a fingerprint but no value was erased from the ledger
-insert into delivered.user_fields by name
-select * from fold_user_fields;
-
 delete from delivered.users
 using fold_users
 where users.person_key = fold_users.person_key;
@@ -48,22 +24,54 @@ select
     accepted_at
 from fold_users;
 
--- A guest whose address a registered person was accepted with is that Iterable user from then on:
--- the person takes over the guest's fields, and the guest is nobody there.
+-- Who had an address and no userId is, from the moment another person was accepted with that
+-- address, that other Iterable user: a guest who registered, or in an e-mail-based project whoever
+-- owns the address now. The new owner takes over the fields, and the former is nobody there.
 create or replace temp table fold_adopted as
 select
-    registered.person_key,
-    guests.person_key as guest_key
-from delivered.users as guests
-inner join delivered.users as registered on guests.email = registered.email
+    owners.person_key,
+    formers.person_key as guest_key,
+    formers.accepted_at
+from delivered.users as formers
+inner join delivered.users as owners
+    on formers.email = owners.email and formers.person_key <> owners.person_key
 where
-    guests.user_id is null
-    and registered.user_id is not null
-    and registered.accepted_at >= guests.accepted_at
+    formers.user_id is null
+    and (owners.accepted_at, owners.user_id is not null, owners.person_key)
+    > (formers.accepted_at, false, formers.person_key)
     and (
-        exists (select 1 from fold_users where registered.person_key = fold_users.person_key)
-        or exists (select 1 from fold_users where guests.person_key = fold_users.person_key)
-    );
+        exists (select 1 from fold_users where owners.person_key = fold_users.person_key)
+        or exists (select 1 from fold_users where formers.person_key = fold_users.person_key)
+    )
+qualify row_number() over (
+    partition by formers.person_key order by owners.accepted_at desc, owners.person_key desc
+) = 1;
+
+create or replace temp table fold_user_fields as
+select
+    coalesce(fold_adopted.person_key, fold_fields.person_key) as person_key,
+    fold_fields.field,
+    fold_fields.type,
+    fold_fields.value,
+    fold_fields.fingerprint
+from fold_fields
+left join fold_adopted on fold_fields.person_key = fold_adopted.guest_key
+where fold_fields.object = 'users'
+qualify row_number() over (
+    partition by coalesce(fold_adopted.person_key, fold_fields.person_key), fold_fields.field
+    order by fold_fields.settled_at_ms desc, fold_fields.item_id desc
+) = 1;
+
+delete from delivered.user_fields
+using fold_user_fields
+where
+    user_fields.person_key = fold_user_fields.person_key
+    and user_fields.field = fold_user_fields.field;
+
+-- a field without a fingerprint was removed and stays as a tombstone, so that nobody takes what was
+-- found at first sight for its value; one with a fingerprint but no value was erased from the ledger
+insert into delivered.user_fields by name
+select * from fold_user_fields;
 
 insert into delivered.user_fields by name
 select
@@ -77,7 +85,10 @@ inner join delivered.user_fields as guest_fields on fold_adopted.guest_key = gue
 where not exists (
     select 1 from delivered.user_fields as own
     where own.person_key = fold_adopted.person_key and own.field = guest_fields.field
-);
+)
+qualify row_number() over (
+    partition by fold_adopted.person_key, guest_fields.field order by fold_adopted.accepted_at desc
+) = 1;
 
 delete from delivered.user_fields
 using fold_adopted

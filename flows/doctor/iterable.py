@@ -12,6 +12,7 @@ from cartwire.errors import CartwireError
 from cartwire.settings import REPOSITORY, Settings
 from clients.iterable import IterableClient
 from clients.retry import RetryPolicy
+from flows.doctor import project_type
 from flows.doctor.checks import Check, Verdict, failed, guarded
 
 
@@ -24,7 +25,7 @@ def check_iterable(settings: Settings, *, has_config: bool) -> Iterator[Check]:
             yield failed("iterable access", error)
             return
         yield Check("iterable access", Verdict.ok, f"{len(channels)} channels")
-        yield guarded("iterable project type", lambda: _project_type(client))
+        yield guarded(project_type.NAME, lambda: project_type.check_project_type(settings, client))
         if has_config:
             wanted = _rows(settings, "iterable_channels")
             yield _channels(wanted, channels)
@@ -66,19 +67,6 @@ def _message_types(wanted: list[dict[str, str]], channels: list[dict[str, Any]],
             "correct iterable_channels.csv, leave the name empty, or make the message type in Iterable",
         )
     return Check("iterable message types", Verdict.ok, ", ".join(sorted(name for name, _ in named if name)) or "none named")
-
-
-def _project_type(client: IterableClient) -> Check:
-    """As far as the API shows it: only e-mail-based projects have the profile field `emailListIds`."""
-    fields = client.get_fields()
-    if "emailListIds" in fields and "userListIds" not in fields:
-        return Check(
-            "iterable project type",
-            Verdict.fail,
-            "the project looks e-mail-based",
-            "this release sends to hybrid projects only; use the key of a hybrid project",
-        )
-    return Check("iterable project type", Verdict.ok, "nothing speaks against hybrid")
 
 
 def _fields(settings: Settings, client: IterableClient) -> Check:

@@ -63,13 +63,13 @@ def ledger(settings: Settings) -> Check:
     def check() -> Check:
         from activation.ledger.database import open_reader
         from activation.ledger.store import Ledger
-        from flows.steps import project_fingerprints
+        from flows.steps import project_binding
 
         if not settings.ledger.exists():
             return Check("ledger", Verdict.ok, _NOT_MADE)
         with Ledger(open_reader(settings.ledger), settings.ledger) as found:
             found.check_secret(settings.secret_bytes)
-            found.check_binding(*project_fingerprints(settings))
+            found.check_binding(*project_binding(settings))
         return Check("ledger", Verdict.ok, str(settings.ledger))
 
     return guarded("ledger", check)

@@ -1,10 +1,15 @@
 -- Grain: profile_id. What Iterable should know of each person with an address. An address is one
--- Iterable user: where profiles share it, is_owner says whose it is (a verified registered profile
--- before another registered one before a guest; among equals whom Iterable has under it already, so
--- that nobody's rows stop because somebody else was active; then the newest activity; profile_id
--- settles a tie). Deleted customers keep a row that owns nothing.
+-- Iterable user, but in a userID-based project: where profiles share it, is_owner says whose it is
+-- (a verified registered profile before another registered one before a guest; among equals whom
+-- Iterable has under it already, so that nobody's rows stop because somebody else was active; then
+-- the newest activity; profile_id settles a tie). Deleted customers keep a row that owns nothing.
 with profiles as (
-    select * from {{ ref('profiles') }}
+    select
+        *,
+        {{ iterable_user_id(
+            "case when profile_type = 'registered' then customer_id end", 'person_key'
+        ) }} as user_id
+    from {{ ref('profiles') }}
     where email is not null
 ),
 
@@ -35,7 +40,7 @@ holders as (
     from profiles
     inner join {{ ref('stg_iterable__users') }} as existing_users
         on
-            profiles.customer_id = existing_users.user_id
+            profiles.user_id = existing_users.user_id
             and profiles.email = existing_users.email
 ),
 
@@ -56,11 +61,11 @@ joined as (
         profiles.person_key,
         profiles.subject,
         profiles.email,
-        case when profiles.profile_type = 'registered' then profiles.customer_id end as user_id,
+        profiles.user_id,
         profiles.identity_rule,
         not profiles.is_deleted as should_exist,
         not profiles.is_deleted and row_number() over (
-            partition by profiles.email
+            partition by {{ iterable_user('profiles.email', 'profiles.user_id') }}
             order by
                 profiles.is_deleted asc,
                 coalesce(

@@ -48,6 +48,7 @@ resolved as (
         newest.subject,
         {{ person_key('newest.subject') }} as person_key,
         newest.customer_id,
+        {{ iterable_user_id('newest.customer_id', person_key('newest.subject')) }} as user_id,
         newest.email,
         newest.channel,
         newest.purpose,

@@ -34,6 +34,9 @@ changed as (
         judged.person_key,
         judged.desired_email as email,
         judged.user_id,
+        case
+            when judged.user_id is null then 'users/updateEmail' else 'users/update'
+        end as endpoint,
         {{ verdict_fingerprint(
             'judged.rename_fingerprint', 'judged.verdict', 'judged.verdict_reason'
         ) }} as fingerprint,

@@ -34,20 +34,25 @@ known_users as (
     select
         null as person_key,
         {{ fold_email('email') }} as email,
-        nullif(user_id, '') as user_id,
+        {{ identifying_user_id('user_id') }} as user_id,
         null as accepted_at
     from {{ source('raw_iterable', 'users') }}
 ),
 
--- one address is one user at Iterable, whoever of ours was delivered under it
-iterable_users_now as (
+-- one address is one user at Iterable, whoever of ours was delivered under it; in a userID-based
+-- project one userId is
+named_users as (
     select
         *,
-        coalesce(email, user_id) as iterable_user
+        {{ iterable_user('email', 'user_id') }} as iterable_user
     from known_users
-    where email is not null or user_id is not null
+),
+
+iterable_users_now as (
+    select * from named_users
+    where iterable_user is not null
     qualify row_number() over (
-        partition by coalesce(email, user_id)
+        partition by iterable_user
         order by person_key is null, user_id is null, accepted_at desc nulls last, person_key asc
     ) = 1
 ),
@@ -60,7 +65,7 @@ matched as (
         iterable_users_now.user_id as known_user_id,
         withdrawals.*
     from withdrawals
-    inner join iterable_users_now on withdrawals.customer_id = iterable_users_now.user_id
+    inner join iterable_users_now on withdrawals.user_id = iterable_users_now.user_id
     union
     select
         iterable_users_now.iterable_user,
@@ -85,7 +90,18 @@ newest as (
 opted_out as (
     select
         *,
-        coalesce(known_person_key, person_key) as target_person_key,
+        -- several users of a userID-based project may hear of one word about their address, so each
+        -- row is about the user, not about who said it
+        coalesce(
+            known_person_key,
+            case
+                when
+                    user_id is distinct from known_user_id
+                    and {{ project_identifies_by('user_id') }}
+                    then {{ person_key("'customer:' || known_user_id") }}
+            end,
+            person_key
+        ) as target_person_key,
         {{ sha256_hex(
             "coalesce(cast(iterable_channel_id as varchar), '') || chr(31) || status || chr(31) || coalesce("
             ~ ts_iso('stated_at') ~ ", '')"

@@ -40,7 +40,9 @@ iterable_users_now as (
     where
         not exists (
             select 1 from delivered_users
-            where delivered_users.email = existing_users.email
+            where
+                delivered_users.email = existing_users.email
+                and not {{ project_identifies_by('user_id') }}
         )
         and not exists (
             select 1 from delivered_users
@@ -48,9 +50,10 @@ iterable_users_now as (
         )
 ),
 
+-- in a userID-based project an address says nothing about who it is: many users may have it
 by_email as (
     select * from iterable_users_now
-    where email is not null
+    where email is not null and not {{ project_identifies_by('user_id') }}
     qualify row_number() over (
         partition by email
         order by
@@ -77,6 +80,7 @@ located as (
         people.should_exist,
         people.has_messageable_channel,
         own.person_key is not null as is_delivered,
+        own.person_key is not null or by_user_id.user_id is not null as is_user_of_theirs,
         by_user_id.user_id is not null
         or (people.user_id is null and coalesce(own.email, by_email.email) is not null)
             as is_reachable,
@@ -106,10 +110,10 @@ judged as (
                 and holder_user_id is distinct from user_id
                 and (user_id is not null or holder_person_key is not null)
             )
-            or (is_address_taken and known_email <> email),
+            or (is_address_taken and is_user_of_theirs and known_email is distinct from email),
             false
         ) as is_address_blocked,
-        coalesce(user_id is not null and known_email <> email, false) as has_new_email,
+        coalesce(is_user_of_theirs and known_email is distinct from email, false) as has_new_email,
         {{ sha256_hex("person_key || chr(31) || coalesce(known_email, '') || chr(31) || email") }}
             as rename_fingerprint
     from located

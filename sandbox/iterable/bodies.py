@@ -71,6 +71,14 @@ USER: Model = {
 SINGLE_USER: Model = {**USER, "createNewFields": BOOLEAN}
 BULK_USERS: Model = {"users": ARRAY, "createNewFields": BOOLEAN}
 EMAIL_CHANGE: Model = {"currentEmail": STRING, "currentUserId": STRING, "newEmail": STRING}
+MERGE: Model = {
+    "sourceEmail": STRING,
+    "sourceUserId": STRING,
+    "destinationEmail": STRING,
+    "destinationUserId": STRING,
+    "arrayMerge": ARRAY,
+}
+ARRAY_MERGE: Model = {"field": STRING, "dedupeBy": STRING}
 SUBSCRIPTIONS: Model = {
     **PERSON,
     "emailListIds": INTEGERS,

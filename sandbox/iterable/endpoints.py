@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from sandbox.iterable import commerce, exports, profile_calls, reads, static_lists, subscriptions, tracking
+from sandbox.iterable import commerce, exports, merging, profile_calls, reads, static_lists, subscriptions, tracking
 from sandbox.iterable.calls import Answer, Call
 from sandbox.iterable.project import Project
 
@@ -41,6 +41,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/api/users/update", "users.update", profile_calls.update),
     Endpoint("POST", "/api/users/bulkUpdate", "users.bulkUpdate", profile_calls.bulk_update, True),
     Endpoint("POST", "/api/users/updateEmail", "users.updateEmail", profile_calls.update_email),
+    Endpoint("POST", "/api/users/merge", "users.merge", merging.merge),
     Endpoint("POST", "/api/users/updateSubscriptions", "users.updateSubscriptions", subscriptions.update),
     Endpoint("POST", "/api/users/bulkUpdateSubscriptions", "users.bulkUpdateSubscriptions", subscriptions.bulk_update, True),
     Endpoint("POST", "/api/users/forget", "users.forget", profile_calls.forget, True),

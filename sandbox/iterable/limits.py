@@ -29,6 +29,7 @@ class Rate:
 RATES: dict[str, tuple[Rate, ...]] = {
     "users.update": (Rate(500, 1),),
     "users.bulkUpdate": (Rate(5, 1),),
+    "users.merge": (Rate(50, 1),),
     "users.forget": (Rate(3, 1), Rate(1_000, 86_400)),
     "users.unforget": (Rate(3, 1), Rate(1_000, 86_400)),
     "users.forgotten": (Rate(3, 1),),

@@ -143,6 +143,8 @@ def unforget(project: Project, call: Call) -> Answer:
 def delete(project: Project, call: Call) -> Answer:
     """DELETE users/{email} and users/byUserId/{userId}: does not block future data."""
     email, user_id = call.param("email"), call.param("userId")
+    if email and project.options.identity == "user_id":
+        raise bad_params("Not supported in userID-based projects; delete by userId")
     people = project.state.people
     person = people.by_email(fold_email(email)) if email else people.by_user_id(user_id)
     if person is None:

@@ -82,6 +82,13 @@ class Timeline:
         self.all = [happening for happening in self.all if happening.number not in gone]
         self._by_id = {key: kept for key, kept in self._by_id.items() if kept.number not in gone}
 
+    def give(self, source: Person, destination: Person) -> None:
+        """What happened to the source happened to the destination from now on."""
+        given = self._by_person.pop(source.number, [])
+        for happening in given:
+            happening.person = destination
+        self._by_person.setdefault(destination.number, []).extend(given)
+
     def visible(self, kind: str, now: float) -> Iterator[tuple[Happening, Entry]]:
         """Happenings of one kind that a read may see."""
         for happening in self.all:

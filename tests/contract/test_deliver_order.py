@@ -156,27 +156,6 @@ def test_a_disallowed_event_name_is_rejected_inside_the_200(world: World) -> Non
     assert world.states(run_id) == {"event-1": "accepted", "event-2": "rejected"}
 
 
-def test_an_email_change_whose_answer_was_lost_is_found_by_reading_back(world: World) -> None:
-    world.admin("users", {"users": [{"email": "person1@example.com", "userId": "u1"}]})
-    change = NewItem(
-        object="identities",
-        kind="email_change",
-        subject="person-1",
-        person_key="person-1",
-        fingerprint="f",
-        lane=2,
-        email="new1@example.com",
-        user_id="u1",
-        fragment=orjson.dumps({"userId": "u1", "dataFields": {"email": "new1@example.com"}}),
-    )
-    world.fault("/api/users/update", "drop_after")
-    run_id = world.run(change, user(1, email="new1@example.com", user_id="u1", waits_for_person=True))
-    assert [(row.object, row.accepted, row.verified) for row in world.ledger.counts(run_id)] == [
-        ("identities", 1, 1),
-        ("users", 1, 0),
-    ]
-
-
 def test_a_dead_runs_rows_are_read_back_and_those_that_arrived_are_not_planned_anew(world: World) -> None:
     run_id = world.frozen(user(1), user(2), withdrawal(3))
     for object_name, path in (("users", "users/bulkUpdate"), ("withdrawals", "subscriptions/unsubscribe")):

@@ -25,6 +25,7 @@ class Consequences:
         sent: rows about the scenario's person in the sync after the shop day, in the order of the requests.
         items: the ledger's rows about that person in the same sync.
         before, after: the person at Iterable before and after that sync, {} where unknown.
+    who: the one identifier of the person in rows that carry one.
     """
 
     report: Row
@@ -33,6 +34,7 @@ class Consequences:
     items: list[Row]
     before: Row
     after: Row
+    who: Row
 
     @property
     def at(self) -> datetime:
@@ -56,16 +58,17 @@ class Consequences:
 
 def consequences(story: Story, scenario: str) -> Consequences:
     """Raises nothing but AssertionError: calls, their order and the verdicts are those of the table."""
-    report, expected = story.day[scenario], expectations()[scenario]
-    person = report.get("customer_id", GUEST_EMAIL if scenario == "new_guest_order" else None)
+    report, expected = story.day[scenario], expectations(story.identity)[scenario]
+    names = story.names_of(report.get("customer_id"), GUEST_EMAIL if scenario == "new_guest_order" else None)
     day = story.chapters["shop day"]
     found = Consequences(
         report=report,
         expected=expected,
-        sent=[sent for sent in day.sent() if sent.person == person],
-        items=[item for item in day.items if (item["user_id"] or item["email"]) == person],
-        before=_user(story.chapters["unchanged"].state, person),
-        after=_user(day.state, person),
+        sent=[sent for sent in day.sent() if sent.person in names],
+        items=[item for item in day.items if (item["user_id"] or item["email"]) in names],
+        before=_user(story.chapters["unchanged"].state, names),
+        after=_user(day.state, names),
+        who={"email" if "@" in names[-1] else "userId": names[-1]} if names else {},
     )
     assert tuple(sent.call for sent in found.sent) == expected.requests
     states = {item["state"] for item in found.items}
@@ -112,5 +115,5 @@ def assert_items(items: list[Row], document: Row) -> None:
         assert_place(item["dataFields"], document)
 
 
-def _user(state: Row, person: str | None) -> Row:
-    return next((user for user in state["users"] if person in (user["userId"], user["email"])), {})
+def _user(state: Row, names: tuple[str, ...]) -> Row:
+    return next((user for user in state["users"] if user["userId"] in names or user["email"] in names), {})

@@ -11,7 +11,7 @@ from activation.ledger.store import Ledger
 from cartwire import clock
 from cartwire.settings import REPOSITORY, load_settings
 from cartwire.warehouse import open_warehouse, write_control
-from flows.steps import project_fingerprints
+from flows.steps import project_binding
 from tests.conftest import SECRET
 from tests.e2e.command import Outcome, cartwire
 from tests.e2e.locking import locked
@@ -151,7 +151,7 @@ def test_another_project_after_the_binding_is_refused_before_the_first_request(
     for name, value in env.items():
         monkeypatch.setenv(name, value)
     with Ledger.open(Path(env["CARTWIRE_LEDGER"]), SECRET.encode()) as ledger:
-        ledger.bind(*project_fingerprints(load_settings()), clock.now())
+        ledger.bind(*project_binding(load_settings()), clock.now())
     for verb in VERBS:
         refused(cartwire({**env, **changes}, *verb), 2, "bound to another", "CARTWIRE_LEDGER")
 

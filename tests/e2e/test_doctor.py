@@ -18,7 +18,7 @@ from cartwire.lock import lease
 from cartwire.settings import REPOSITORY
 from cartwire.warehouse import open_warehouse, write_control
 from flows.doctor import CHECKS, machine
-from flows.steps import project_fingerprints
+from flows.steps import project_binding
 from tests.conftest import SECRET, Sandbox
 from tests.e2e.locking import locked
 
@@ -107,9 +107,9 @@ def test_a_ledger_of_another_secret(examine: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("side", ["commercetools", "iterable"])
 def test_a_ledger_bound_to_another_project(examine: Any, sandbox: Sandbox, tmp_path: Path, side: str) -> None:
-    source, target = project_fingerprints(sandbox.settings(tmp_path))
+    source, target, identity = project_binding(sandbox.settings(tmp_path))
     with Ledger.open(tmp_path / "ledger.sqlite", SECRET.encode()) as ledger:
-        ledger.bind(*(("another", target) if side == "commercetools" else (source, "another")), clock.now())
+        ledger.bind(*(("another", target, identity) if side == "commercetools" else (source, "another", identity)), clock.now())
     check = only(examine()[1], "ledger")
     assert f"another {side} project" in check["found"]
     assert "CARTWIRE_LEDGER" in check["mend"]
@@ -209,9 +209,61 @@ def test_an_unreachable_iterable(examine: Any) -> None:
     assert "ITERABLE_API_URL" in only(examine(ITERABLE_API_URL="http://127.0.0.1:9")[1], "iterable access")["mend"]
 
 
-def test_a_project_of_another_type(examine: Any, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("identity", ["hybrid", "email", "user_id"])
+def test_the_right_type_of_project_passes_with_people_in_it(examine: Any, sandbox: Sandbox, identity: str) -> None:
+    sandbox.admin("iterable", "POST", "settings", {"identity": identity})
+    people = [{"email": f"person{number}@example.com", "userId": f"u-{number}"} for number in range(3)]
+    odd = {
+        "hybrid": [{"email": "guest@example.com"}, {"userId": "u-9"}],
+        "email": [{"email": "u-1@placeholder.email", "userId": "u-1"}, {"email": "guest@example.com"}],
+        "user_id": [{"email": "person1@example.com", "userId": "g-1"}, {"userId": "u-9"}],
+    }
+    sandbox.admin("iterable", "POST", "users", {"users": people + odd[identity]})
+    code, checks = examine(ITERABLE_IDENTITY=identity)
+    assert (code, checks["iterable project type"]["found"]) == (0, f"nothing speaks against {identity}")
+
+
+ADA = {"email": "ada@example.com", "userId": "u-1"}
+CONTRADICTIONS: list[tuple[str, str, list[dict[str, str]], str]] = [
+    ("email", "hybrid", [], "static lists are in the field emailListIds"),
+    ("email", "user_id", [], "static lists are in the field emailListIds"),
+    ("hybrid", "email", [], "static lists are in the field userListIds"),
+    ("user_id", "email", [], "static lists are in the field userListIds"),
+    ("user_id", "hybrid", [ADA, {**ADA, "userId": "u-2"}], "several users have one address"),
+    ("hybrid", "user_id", [ADA, {"email": "guest@example.com"}], "there are users without a userId"),
+    ("hybrid", "user_id", [ADA, {**ADA, "email": "bob@example.com"}], "several users have one userId"),
+    (
+        "hybrid",
+        "hybrid",
+        [{"email": "u-1@placeholder.email", "userId": "u-1"}],
+        "addresses that only e-mail-based projects make up",
+    ),
+]
+"""What the project is, what the setting says, who is there, and what gives it away."""
+
+
+@pytest.mark.parametrize(("is_really", "setting", "users", "evidence"), CONTRADICTIONS)
+def test_a_project_of_another_type(
+    examine: Any, sandbox: Sandbox, is_really: str, setting: str, users: list[dict[str, str]], evidence: str
+) -> None:
+    sandbox.admin("iterable", "POST", "settings", {"identity": is_really})
+    sandbox.admin("iterable", "POST", "users", {"users": users})
+    code, checks = examine(ITERABLE_IDENTITY=setting)
+    check = only(checks, "iterable project type")
+    assert code == 2
+    assert check["found"].startswith(f"not a project of ITERABLE_IDENTITY={setting}: ")
+    assert check["found"].count(";") == 0
+    assert evidence in check["found"]
+    assert "ITERABLE_IDENTITY" in check["mend"]
+    assert "@example.com" not in json.dumps(checks)
+
+
+def test_a_ledger_of_another_type_of_project(examine: Any, sandbox: Sandbox, tmp_path: Path) -> None:
+    settings = sandbox.settings(tmp_path)
+    with Ledger.open(settings.ledger, SECRET.encode()) as ledger:
+        ledger.bind(*project_binding(settings), clock.now())
     sandbox.admin("iterable", "POST", "settings", {"identity": "email"})
-    assert "hybrid" in only(examine()[1], "iterable project type")["mend"]
+    assert "ITERABLE_IDENTITY=hybrid" in only(examine(ITERABLE_IDENTITY="email")[1], "ledger")["found"]
 
 
 def test_a_channel_the_project_does_not_have(examine: Any, sandbox: Sandbox) -> None:

@@ -15,14 +15,14 @@ Everybody = dict[tuple[str, str], Metrics]
 
 
 @pytest.fixture(scope="module")
-def expected(story: Story) -> Everybody:
-    households = {row["id"]: row["household"] for row in story.customers}
-    return expected_metrics(story.shop, story.day, story.documents, households)
+def expected(whole_story: Story) -> Everybody:
+    households = {row["id"]: row["household"] for row in whole_story.customers}
+    return expected_metrics(whole_story.shop, whole_story.day, whole_story.documents, households)
 
 
 @pytest.fixture(scope="module")
-def found(story: Story) -> Everybody:
-    return found_metrics(story.metrics, story.customers)
+def found(whole_story: Story) -> Everybody:
+    return found_metrics(whole_story.metrics, whole_story.customers)
 
 
 def found_metrics(rows: Iterable[Row], customers: Iterable[Row]) -> Everybody:
@@ -76,8 +76,8 @@ def test_the_five_dearest_categories_agree_in_order_name_and_share(expected: Eve
     assert max(len(one.affinity) for one in expected.values()) == 5
 
 
-def test_who_bought_nothing_that_counts_has_zeros(story: Story) -> None:
-    idle = [row for row in story.metrics if not row["order_count"]]
+def test_who_bought_nothing_that_counts_has_zeros(whole_story: Story) -> None:
+    idle = [row for row in whole_story.metrics if not row["order_count"]]
     assert idle
     for row in idle:
         assert (row["lifetime_value_gross"], row["lifetime_value_net"]) == (0, 0)

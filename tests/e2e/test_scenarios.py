@@ -21,7 +21,7 @@ def test_new_registered_order(story: Story) -> None:
     found = consequences(story, "new_registered_order")
     order = story.documents[found.report["order_id"]]
     _assert_purchase(found, order)
-    assert found.row("commerce/trackPurchase")["user"] == {"userId": found.report["customer_id"]}
+    assert found.row("commerce/trackPurchase")["user"] == found.who
     assert found.row("commerce/trackPurchase")["dataFields"]["isGuest"] is False
     changed = found.row("users/bulkUpdate")["dataFields"]
     assert {"orderCount", "lifetimeValueGross", "lifetimeValueNet", "lastPurchaseAt", "averageOrderValue"} <= changed.keys()
@@ -35,13 +35,13 @@ def test_new_registered_order(story: Story) -> None:
 def test_new_guest_order(story: Story) -> None:
     found = consequences(story, "new_guest_order")
     created, purchased = found.sent
-    assert created.row["email"] == GUEST_EMAIL
-    assert "userId" not in created.row
+    assert (created.row["email"], created.row.get("userId")) == (GUEST_EMAIL, found.who.get("userId"))
+    assert GUEST_EMAIL not in str(found.who.get("userId"))
     assert created.row["dataFields"]["unsubscribedChannelIds"] == sorted(CHANNELS.values())
     assert created.row["dataFields"]["consent"] == dict.fromkeys(CHANNELS, "unknown")
     assert_place(created.row["dataFields"], story.documents[found.report["order_id"]])
     assert purchased.at - created.at >= timedelta(seconds=story.settings.visibility_seconds)
-    assert purchased.row["user"] == {"email": GUEST_EMAIL}
+    assert purchased.row["user"] == found.who
     assert purchased.row["dataFields"]["isGuest"] is True
     _assert_purchase(found, story.documents[found.report["order_id"]])
     assert found.before == {}
@@ -94,9 +94,13 @@ def test_order_shipped(story: Story) -> None:
 def test_email_changed(story: Story) -> None:
     found = consequences(story, "email_changed")
     (sent,) = found.sent
-    new = sent.row["dataFields"]["email"]
-    assert sent.row["userId"] == found.report["customer_id"]
-    assert sent.row["dataFields"].keys() == {"email", "consent"}
+    if story.identity == "email":
+        new = sent.row["newEmail"]
+        assert sent.row == {"currentEmail": found.before["email"], "newEmail": new}
+    else:
+        new = sent.row["dataFields"]["email"]
+        assert sent.row["userId"] == found.report["customer_id"]
+        assert sent.row["dataFields"].keys() == {"email", "consent"}
     assert [other.call for other in _day(story) if other.position < sent.position] == ["subscriptions/messageChannel"]
     assert (found.after["person"], found.after["email"]) == (found.before["person"], new)
     assert new != found.before["email"]
@@ -151,12 +155,17 @@ def test_guest_registered(story: Story) -> None:
     found = consequences(story, "guest_registered")
     row = found.row("users/bulkUpdate")
     order = story.documents[found.report["order_id"]]
-    assert (row["userId"], row["email"]) == (found.report["customer_id"], order["customerEmail"].lower())
-    assert row["dataFields"].keys() == {"consent", "emailVerified", "profileCreatedAt", "profileType"}
+    customer_id = None if story.identity == "email" else found.report["customer_id"]
+    assert (row.get("userId"), row["email"]) == (customer_id, order["customerEmail"].lower())
     assert (row["dataFields"]["profileType"], row["dataFields"]["emailVerified"]) == ("registered", True)
     (known,) = (user for user in story.chapters["unchanged"].state["users"] if user["email"] == row["email"])
-    assert (known["userId"], found.after["person"]) == (None, known["person"])
     assert found.after["dataFields"]["orderCount"] == known["dataFields"]["orderCount"] > 0, "the guest's orders joined"
+    if story.identity == "user_id":
+        assert found.after["person"] != known["person"]
+        assert known["userId"] in story.names_of(None, row["email"])
+    else:
+        assert row["dataFields"].keys() == {"consent", "emailVerified", "profileCreatedAt", "profileType"}
+        assert (known["userId"], found.after["person"]) == (None, known["person"])
 
 
 def test_customer_deleted(story: Story) -> None:
@@ -201,12 +210,25 @@ def test_every_row_of_the_table_has_its_test() -> None:
 
 
 def test_the_shop_day_concerns_nobody_but_its_players(story: Story) -> None:
-    players = {report.get("customer_id") for report in story.day.values()} | {GUEST_EMAIL}
-    assert {sent.person for sent in _day(story)} <= players
+    players = {name for report in story.day.values() for name in story.names_of(report.get("customer_id"))}
+    assert {sent.person for sent in _day(story)} <= players | set(story.names_of(None, GUEST_EMAIL))
+
+
+def test_requests_carry_only_identifiers_that_the_project_has(story: Story) -> None:
+    rows = [sent.row.get("user", sent.row) for chapter in story.chapters.values() for sent in chapter.sent()]
+    has_email, has_id = (sum(key in row for row in rows) for key in ("email", "userId"))
+    if story.identity == "email":
+        assert has_id == 0 < has_email
+    elif story.identity == "user_id":
+        assert has_id == len(rows)
+    for row in rows:
+        assert re.fullmatch(r"[!-~]{1,52}", row.get("userId", "absent"))
+        assert "@" not in row.get("userId", "")
 
 
 def test_every_write_about_a_person_carries_the_consent_object(story: Story) -> None:
-    rows = [sent.row for chapter in story.chapters.values() for sent in chapter.sent() if sent.call.startswith("users/")]
+    calls = ("users/bulkUpdate", "users/update")
+    rows = [sent.row for chapter in story.chapters.values() for sent in chapter.sent() if sent.call in calls]
     assert len(rows) > 40
     for row in rows:
         assert row["dataFields"]["consent"].keys() == CHANNELS.keys()
@@ -221,10 +243,10 @@ def test_yen_and_dinars_go_out_exact_and_as_doubles(story: Story) -> None:
     assert any(value != round(value, 2) for value in dinars), "three decimals"
 
 
-def test_ids_of_facts_are_the_same_in_a_warehouse_rebuilt_from_nothing(story: Story) -> None:
-    sent = {sent.row["id"] for sent in _day(story) if "id" in sent.row and sent.row.get("eventName") != "consent_changed"}
+def test_ids_of_facts_are_the_same_in_a_warehouse_rebuilt_from_nothing(whole_story: Story) -> None:
+    sent = {sent.row["id"] for sent in _day(whole_story) if "id" in sent.row and sent.row.get("eventName") != "consent_changed"}
     assert len(sent) == 5
-    assert sent <= story.rebuilt_fact_ids
+    assert sent <= whole_story.rebuilt_fact_ids
 
 
 def _day(story: Story) -> Iterator[Sent]:
@@ -249,7 +271,7 @@ def _assert_purchase(found: Consequences, order: Row) -> None:
 def _assert_cart(found: Consequences, cart: Row) -> None:
     row = found.row("commerce/updateCart")
     assert row.keys() == {"user", "items"}
-    assert row["user"] == {"userId": found.report["customer_id"]}
+    assert row["user"] == found.who
     assert_items(row["items"], cart)
     assert sum(money(item["dataFields"]["lineTotal"]) for item in row["items"]) == found.amount
     assert [item["id"] for item in found.after["cart"]] == [item["id"] for item in row["items"]]
@@ -259,7 +281,7 @@ def _assert_cart(found: Consequences, cart: Row) -> None:
 
 
 def _assert_event(found: Consequences, event: Row, order: Row, name: str) -> None:
-    assert (event["eventName"], event["userId"]) == (name, found.report["customer_id"])
+    assert (event["eventName"], {key: event[key] for key in ("email", "userId") if key in event}) == (name, found.who)
     assert re.fullmatch(rf"{name.replace('_', '-')}-[0-9a-f]{{32}}", event["id"])
     assert event["createdAt"] == int(found.at.timestamp())
     assert (event["dataFields"]["orderId"], event["dataFields"]["orderNumber"]) == (order["id"], order["orderNumber"])

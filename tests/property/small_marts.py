@@ -18,6 +18,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from activation.fold import STEPS as FOLD_STEPS
+from activation.ledger.folding import FIELDS, ITEMS
+from cartwire.clock import to_ms
 from cartwire.person import key_blocks, person_key
 from tests.property.macro_sql import render
 
@@ -93,7 +96,7 @@ class Project:
     statements: tuple[str, ...]
 
 
-def compile_project(config: Path, folder: Path) -> Project:
+def compile_project(folder: Path) -> Project:
     """Build seeds, activation and changes with dbt, contracts and all, on marts without rows."""
     from dbt.cli.main import dbtRunner
 
@@ -133,19 +136,16 @@ def _statements(tables: Sequence[Any], folder: Path) -> Iterator[str]:
 class SmallMarts:
     """One warehouse file with hand-written marts. People are named by a word: `ada` is customer `c-ada`."""
 
-    def __init__(self, folder: Path, projects: dict[Path, Project]) -> None:
-        """`projects` keeps what dbt compiled between warehouses: a build by dbt costs ten times its SQL."""
+    def __init__(self, folder: Path, project: Project, identity: str = "hybrid") -> None:
+        """`identity`: type of the Iterable project."""
         self.path = folder / "warehouse.duckdb"
         self.folder = folder
-        self._projects = projects
-        self._project = self._compiled(REPOSITORY / "config")
-        shutil.copyfile(self._project.template, self.path)
+        self.identity = identity
+        self._settled = 0
+        self._project = project
+        shutil.copyfile(project.template, self.path)
         self.open()
-
-    def _compiled(self, config: Path) -> Project:
-        if config not in self._projects:
-            self._projects[config] = compile_project(config, self.folder / "project")
-        return self._projects[config]
+        self.execute("update control.run set identity = ?", identity)
 
     def open(self) -> None:
         """Take the file, also again after `close`."""
@@ -192,9 +192,14 @@ class SmallMarts:
 
     # people and their records
 
+    @staticmethod
+    def key(word: str) -> str:
+        """The person_key of a customer."""
+        return person_key(SECRET, f"customer:c-{word}")
+
     def registered(self, word: str, *, email: str | None = None, **values: object) -> str:
         """A verified customer with a grant for email and silence on sms. Returns the person_key."""
-        key = person_key(SECRET, f"customer:c-{word}")
+        key = self.key(word)
         row = {
             "profile_id": f"profile-{word}", "profile_type": "registered", "subject": f"customer:c-{word}",
             "customer_id": f"c-{word}", "email": email or f"{word}@example.com", "is_email_verified": True,
@@ -252,58 +257,40 @@ class SmallMarts:
             lines=[{**_LINE, "quantity": quantity}], **_ENVELOPE,
         )  # fmt: skip
 
-    # what a run in which Iterable accepts everything leaves in `delivered`
+    # what a run leaves in `delivered`, by the fold's own statements
 
     def fold(self) -> None:
         """Every planned row to its end: sent ones are accepted, held and suppressed ones are sticky, history is seen."""
-        for model in CHANGED:
-            for row in self.rows(f"changes.{model}"):
-                self.settle(row, "accepted" if row["verdict"] == "send" else row["verdict"])
+        rows = [row for model in CHANGED for row in self.rows(f"changes.{model}")]
+        self._fold([(row, "accepted" if row["verdict"] == "send" else row["verdict"], "", True) for row in rows])
         self.execute("insert into delivered.held_history select *, 'run', ? from changes.new_held_history", NOW)
 
     def settle(self, row: Mapping[str, Any], state: str, *, reason: str = "", is_sticky: bool = True) -> None:
-        """The newest verdict of one row, and what an acceptance means for users and carts."""
-        self._outcome(row["object"], row["kind"], row, row["fingerprint"], state, reason, is_sticky)
-        if state != "accepted":
-            return
-        if row["object"] == "users":
-            self._accept_user(row)
-        elif row["object"] == "identities":
-            self.execute("update delivered.users set email = ? where person_key = ?", row["email"], row["person_key"])
-        elif row["object"] == "purchases":
-            self.execute("update delivered.carts set fingerprint = 'empty' where person_key = ?", row["person_key"])
-        elif row["object"] == "carts":
-            self.execute("delete from delivered.carts where person_key = ?", row["person_key"])
-            self.put("delivered.carts", person_key=row["person_key"], fingerprint=row["fingerprint"], accepted_at=NOW)
+        """The newest verdict of one row."""
+        self._fold([(row, state, reason, is_sticky)])
 
-    def _outcome(
-        self, name: str, kind: str, row: Mapping[str, Any], fingerprint: str, state: str, reason: str, is_sticky: bool
-    ) -> None:
-        self.execute("delete from delivered.outcomes where object = ? and subject = ?", name, row["subject"])
-        self.put(
-            "delivered.outcomes", object=name, kind=kind, subject=row["subject"], person_key=row["person_key"],
-            fingerprint=fingerprint, state=state, reason=reason, is_sticky=is_sticky, run_id="run", settled_at=NOW,
-        )  # fmt: skip
+    def _fold(self, verdicts: Sequence[tuple[Mapping[str, Any], str, str, bool]]) -> None:
+        items, fields = [], []
+        for row, state, reason, is_sticky in sorted(verdicts, key=lambda verdict: verdict[0]["lane"]):
+            self._settled += 1
+            item = {
+                "item_id": self._settled, "run_id": "run", "settled_at_ms": to_ms(NOW) + self._settled, "state": state,
+                "reason": reason, "is_sticky": is_sticky, "settlement_id": "s", "is_verified": False, "bulk_key": "",
+                "occurred_at_ms": None,
+                **{name: row[name] for name in ("object", "kind", "subject", "person_key", "fingerprint", "email", "user_id")},
+            }  # fmt: skip
+            items.append(item)
+            fields += [_field(item, change) for change in row.get("changed_fields", ()) if state == "accepted"]
+        for name, rows, schema in (("fold_items", items, ITEMS), ("fold_fields", fields, FIELDS)):
+            self._connection.register(name, pa.Table.from_pylist(rows, schema=schema))
+        for step in FOLD_STEPS:
+            self.execute((REPOSITORY / "activation" / "sql" / step).read_text())
 
-    def _adopt(self, key: str, email: str) -> None:
-        """A user at Iterable has one owner: what was delivered to the guest of the address is the new owner's now."""
-        guest = "select person_key from delivered.users where email = ? and user_id is null and person_key <> ?"
-        self.execute(f"update delivered.user_fields set person_key = ? where person_key in ({guest})", key, email, key)
-        self.execute(f"delete from delivered.users where person_key in ({guest})", email, key)
 
-    def _accept_user(self, row: Mapping[str, Any]) -> None:
-        key = row["person_key"]
-        self._adopt(key, row["email"])
-        self.execute("delete from delivered.users where person_key = ?", key)
-        self.put(
-            "delivered.users", person_key=key, email=row["email"], user_id=row["user_id"],
-            fields_fingerprint=row["fields_fingerprint"], accepted_at=NOW,
-        )  # fmt: skip
-        for change in row["changed_fields"]:
-            self.execute("delete from delivered.user_fields where person_key = ? and field = ?", key, change["field"])
-            if change["after"] is not None:
-                fingerprint = hashlib.md5(f"{change['type']}:{change['after']}".encode(), usedforsecurity=False).hexdigest()
-                self.put(
-                    "delivered.user_fields", person_key=key, field=change["field"], type=change["type"],
-                    value=change["after"], fingerprint=fingerprint,
-                )  # fmt: skip
+def _field(item: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    text = None if change["after"] is None else f"{change['type']}:{change['after']}"
+    return {
+        **{name: item[name] for name in ("item_id", "object", "subject", "person_key", "settled_at_ms")},
+        "field": change["field"], "type": change["type"], "value": change["after"],
+        "fingerprint": "" if text is None else hashlib.md5(text.encode(), usedforsecurity=False).hexdigest(),
+    }  # fmt: skip

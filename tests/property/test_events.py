@@ -15,14 +15,13 @@ from activation.event_fields import tables_of_kinds
 from cartwire.errors import CartwireError
 from tests.property.small_marts import GO_LIVE, NOW, REPOSITORY, Project, SmallMarts
 
-_PROJECTS: dict[Path, Project] = {}
 CONTRACTS = load_contracts(REPOSITORY / "models")
 
 
 @pytest.fixture
-def marts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallMarts]:
+def marts(project: Project, tmp_path: Path) -> Iterator[SmallMarts]:
     """Ada has an order that was refunded once and then cancelled."""
-    small = SmallMarts(tmp_path_factory.mktemp("marts"), _PROJECTS)
+    small = SmallMarts(tmp_path, project)
     small.registered("ada")
     small.order("ada", "1", total=1200)
     refund(small, "r1")

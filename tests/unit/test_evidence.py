@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from activation.iterable.evidence import Evidence, of_cart, of_fact, of_user
+from activation.iterable.evidence import Evidence, of_cart, of_deletion, of_email_change, of_fact, of_merge, of_user
 
 
 def arrived(sent: Any, shown: Any) -> bool:
@@ -64,3 +64,25 @@ def test_a_cart_is_compared_by_its_lines_in_any_order() -> None:
     assert of_cart({"items": [tea, jam]}, shown) is Evidence.present
     assert of_cart({"items": [tea]}, shown) is Evidence.absent
     assert of_cart({"items": []}, {"dataFields": {}}) is Evidence.present
+
+
+SOMEBODY = {"email": "a@example.com"}
+
+
+def test_a_change_of_address_happened_if_the_new_one_is_there_and_the_old_one_is_not() -> None:
+    assert of_email_change(None, SOMEBODY) is Evidence.present
+    assert of_email_change(SOMEBODY, None) is Evidence.absent
+    assert of_email_change(SOMEBODY, SOMEBODY) is Evidence.unclear
+    assert of_email_change(None, None) is Evidence.unclear
+
+
+def test_a_merge_happened_if_its_source_is_gone_and_its_destination_is_there() -> None:
+    assert of_merge(None, SOMEBODY) is Evidence.present
+    assert of_merge(SOMEBODY, SOMEBODY) is Evidence.absent
+    assert of_merge(SOMEBODY, None) is Evidence.absent
+    assert of_merge(None, None) is Evidence.unclear
+
+
+def test_a_deletion_happened_if_nobody_is_there() -> None:
+    assert of_deletion(None) is Evidence.present
+    assert of_deletion(SOMEBODY) is Evidence.absent

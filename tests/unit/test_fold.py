@@ -229,7 +229,7 @@ def test_a_fold_that_fails_leaves_nothing_behind(
     conn: duckdb.DuckDBPyConnection, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs.send([user("ada", "f1", a="1")])
-    monkeypatch.setattr("activation.fold._STEPS", ("fold_outcomes.sql", "no_such_step.sql"))
+    monkeypatch.setattr("activation.fold.STEPS", ("fold_outcomes.sql", "no_such_step.sql"))
     with pytest.raises(FileNotFoundError):
         fold(conn, runs.ledger)
     assert all(found == [] for found in contents(conn).values())

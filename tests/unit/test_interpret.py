@@ -108,6 +108,25 @@ def test_a_failure_that_two_rows_share_leaves_every_row_unknown() -> None:
     assert events(users(answer(2, 1, failedUpdates={"invalidEmails": ["ann@example.com"]}), rows=twice)) == ["lose"] * 3
 
 
+def test_an_address_that_several_rows_share_rejects_them_all_where_it_is_named_for_each() -> None:
+    """In a userID-based project two users may have one address."""
+    twice = (SentRow(email="ann@example.com", user_id="c-1"), SentRow(email="ann@example.com", user_id="c-2"), CID)
+    body = answer(
+        1, 2, failedUpdates={"invalidEmails": ["ann@example.com", "Ann@example.com"]}, invalidEmails=["ann@example.com"]
+    )
+    assert events(users(body, rows=twice)) == ["reject", "reject", "accept"]
+
+
+@pytest.mark.parametrize("endpoint", ["users/deleteByEmail", "users/deleteByUserId"])
+def test_a_deletion_of_nobody_is_done_and_another_refusal_is_one(endpoint: str) -> None:
+    def verdict(message: str) -> list[str]:
+        body = {"code": "BadParams", "msg": message, "params": None}
+        return events(interpret(endpoint, (ANN,), Answer(status=400, body=orjson.dumps(body))))
+
+    assert verdict("User does not exist. Email:  UserId: c-1") == ["accept"]
+    assert verdict("Not supported in this project") == ["reject"]
+
+
 def test_filtered_fields_do_not_undo_the_row_but_are_told() -> None:
     verdict = users(answer(3, 0, filteredOutFields=["shoeSize", "address.city"]))
     assert events(verdict) == ["accept"] * 3

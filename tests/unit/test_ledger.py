@@ -269,15 +269,21 @@ def test_another_secret_is_refused(path: Path) -> None:
 
 def test_the_first_binding_is_the_go_live_and_another_project_is_refused(ledger: Ledger) -> None:
     assert ledger.go_live_at() is None
-    ledger.bind("ctp-a", "itbl-a")
+    ledger.bind("ctp-a", "itbl-a", "hybrid")
     went_live = ledger.go_live_at()
     assert went_live is not None
     with pytest.raises(ConfigError, match="iterable"):
-        ledger.bind("ctp-a", "itbl-b")
+        ledger.bind("ctp-a", "itbl-b", "hybrid")
     with pytest.raises(ConfigError, match="commercetools"):
-        ledger.bind("ctp-b", "itbl-a")
-    ledger.bind("ctp-a", "itbl-a")
+        ledger.bind("ctp-b", "itbl-a", "hybrid")
+    ledger.bind("ctp-a", "itbl-a", "hybrid")
     assert ledger.go_live_at() == went_live
+
+
+def test_another_identity_than_the_ledger_was_made_for_is_refused_with_a_way_out(ledger: Ledger) -> None:
+    ledger.bind("ctp-a", "itbl-a", "email")
+    with pytest.raises(ConfigError, match=r"ITERABLE_IDENTITY=email, the setting says user_id.*set it back to email"):
+        ledger.check_binding("ctp-a", "itbl-a", "user_id")
 
 
 def test_an_authority_is_for_ever(ledger: Ledger) -> None:

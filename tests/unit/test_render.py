@@ -143,10 +143,24 @@ def test_an_emptied_cart_of_a_guest() -> None:
 
 def test_a_withdrawal_is_the_person_and_an_email_change_goes_by_the_user_id() -> None:
     assert fragment("withdrawals", ADA) == b'{"userId":"c-1"}'
-    renamed = {**ADA, "consent": [{"field": "email_marketing", "value": "granted"}]}
+    renamed = {**ADA, "endpoint": "users/update", "consent": [{"field": "email_marketing", "value": "granted"}]}
     assert fragment("identities", renamed) == (
         b'{"dataFields":{"consent":{"email_marketing":"granted"},"email":"ada@example.com"},"userId":"c-1"}'
     )
+
+
+def test_identity_rows_are_what_their_endpoint_takes_and_no_more() -> None:
+    by_email = {"email": "new@example.com", "user_id": None, "previous_email": "old@example.com", "consent": []}
+    assert fragment("identities", {**by_email, "endpoint": "users/updateEmail"}) == (
+        b'{"currentEmail":"old@example.com","newEmail":"new@example.com"}'
+    )
+    merged = {**ADA, "endpoint": "users/merge", "source_email": "old@example.com", "source_user_id": None}
+    assert fragment("identities", merged) == b'{"destinationUserId":"c-1","sourceEmail":"old@example.com"}'
+    assert fragment("identities", {**merged, "source_user_id": "g-1", "user_id": None}) == (
+        b'{"destinationEmail":"ada@example.com","sourceUserId":"g-1"}'
+    )
+    assert fragment("identities", {**ADA, "endpoint": "users/deleteByUserId"}) == b'{"userId":"c-1"}'
+    assert fragment("identities", {**by_email, "endpoint": "users/deleteByEmail"}) == b'{"email":"new@example.com"}'
 
 
 @pytest.mark.parametrize(
@@ -175,9 +189,12 @@ def test_a_field_name_that_would_change_the_person_or_the_subscriptions_is_refus
 
 
 def test_a_row_without_any_identifier_is_refused() -> None:
-    for object_name in ("users", "carts", "withdrawals", "identities"):
+    for object_name in ("users", "carts", "withdrawals"):
         with pytest.raises(Unrenderable):
             fragment(object_name, {"email": None, "user_id": "", "items": []})
+    for endpoint in ("users/update", "users/updateEmail", "users/merge"):
+        with pytest.raises(Unrenderable):
+            fragment("identities", {"email": None, "user_id": "", "endpoint": endpoint})
 
 
 def test_a_fragment_over_the_limit_names_size_and_subject_and_not_its_content() -> None:

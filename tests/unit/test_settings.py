@@ -59,7 +59,7 @@ def test_an_empty_value_counts_as_missing(tmp_path: Path) -> None:
         ("CARTWIRE_SECRET", "short-hush"),
         ("CARTWIRE_RATE_SHARE", "2"),
         ("CARTWIRE_SETTLE_SECONDS", "soon"),
-        ("ITERABLE_IDENTITY", "email"),
+        ("ITERABLE_IDENTITY", "emails"),
         ("CARTWIRE_CONFIG", "relative/folder"),
     ],
 )

@@ -8,7 +8,7 @@ renamed as (
     select
         event_key,
         {{ fold_email('email') }} as email,
-        nullif(user_id, '') as user_id,
+        {{ identifying_user_id('user_id') }} as user_id,
         {{ try_text_list('channel_ids') }} as iterable_channel_ids,
         coalesce(
             {{ json_value('document', 'emailListIds') }},

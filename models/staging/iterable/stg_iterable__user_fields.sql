@@ -8,7 +8,7 @@ with source as (
 profiles as (
     select
         {{ fold_email('email') }} as email,
-        nullif(user_id, '') as user_id,
+        {{ identifying_user_id('user_id') }} as user_id,
         coalesce({{ json_value('document', 'dataFields') }}, document) as fields
     from source
 ),

@@ -7,7 +7,7 @@ with source as (
 renamed as (
     select
         {{ fold_email('email') }} as email,
-        nullif(user_id, '') as user_id,
+        {{ identifying_user_id('user_id') }} as user_id,
         {{ try_text_list(try_json_text_at('document', "'unsubscribedChannelIds'")) }}
             as iterable_channel_ids,
         {{ ts_utc('read_at') }} as read_at

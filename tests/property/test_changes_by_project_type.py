@@ -1,0 +1,194 @@
+"""What the type of the Iterable project changes: who carries which identifier, and what becomes of addresses."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from tests.property.small_marts import CHANGED, NOW, SmallMarts
+from tests.property.small_shop import changes_of, only, shop_with_everything
+
+by_email = pytest.mark.parametrize("identity", ["email"])
+by_user_id = pytest.mark.parametrize("identity", ["user_id"])
+GUEST_ID = re.compile(r"g-[0-9a-f]{32}")
+
+
+def identifiers(marts: SmallMarts) -> set[tuple[object, object]]:
+    """(e-mail, userId) of every row of every kind."""
+    return {(row["email"], row["user_id"]) for model in CHANGED for row in marts.rows(f"changes.{model}")}
+
+
+@by_email
+def test_in_an_email_based_project_no_row_carries_a_user_id(marts: SmallMarts) -> None:
+    shop_with_everything(marts)
+    marts.build()
+    assert identifiers(marts) == {(f"{word}@example.com", None) for word in ("ada", "bob", "shared")}
+
+
+@by_user_id
+def test_in_a_user_id_based_project_guests_have_a_stable_id_without_their_address(marts: SmallMarts) -> None:
+    shop_with_everything(marts)
+    marts.build()
+    ids = dict(identifiers(marts))
+    guest = str(ids.pop("bob@example.com"))
+    assert set(ids.values()) <= {"c-ada", "c-dan", "c-eve"}
+    assert GUEST_ID.fullmatch(guest)
+    assert len(guest) <= 52
+    marts.fold()
+    marts.execute("update marts.profiles set first_name = 'Bo' where profile_type = 'guest'")
+    marts.build()
+    assert only(marts.rows("changes.changed_users"))["user_id"] == guest
+
+
+@by_user_id
+def test_users_of_a_user_id_based_project_may_share_an_address(marts: SmallMarts) -> None:
+    for word in ("dan", "eve"):
+        marts.registered(word, email="shared@example.com")
+    marts.guest("guest", email="shared@example.com")
+    marts.order("guest", "1", is_guest=True)
+    marts.build()
+    people = marts.rows("changes.changed_users")
+    assert {(row["email"], row["verdict"], row["is_new"]) for row in people} == {("shared@example.com", "send", True)}
+    assert len({row["user_id"] for row in people}) == 3
+    assert only(marts.rows("changes.changed_purchases"))["verdict"] == "send"
+    marts.fold()
+    marts.execute("update marts.profiles set first_name = 'Evelyn' where customer_id = 'c-eve'")
+    marts.build()
+    assert only(marts.rows("changes.changed_users"))["user_id"] == "c-eve"
+    assert changes_of(only(marts.rows("changes.changed_users"))) == {"firstName": ("Eve", "Evelyn")}
+
+
+@by_user_id
+def test_an_address_another_user_has_is_no_obstacle_in_a_user_id_based_project(marts: SmallMarts) -> None:
+    marts.registered("ada")
+    marts.registered("bob")
+    marts.build()
+    marts.fold()
+    marts.execute("update marts.profiles set email = 'bob@example.com' where customer_id = 'c-ada'")
+    marts.build()
+    rename = only(marts.rows("changes.changed_identities"))
+    assert (rename["verdict"], rename["endpoint"], rename["user_id"]) == ("send", "users/update", "c-ada")
+    marts.fold()
+    marts.build()
+    assert marts.changed() == {}
+
+
+@by_user_id
+def test_people_found_in_a_user_id_based_project_are_told_apart_by_their_id_alone(marts: SmallMarts) -> None:
+    marts.registered("ada", email="shared@example.com")
+    marts.registered("bob", email="shared@example.com")
+    for user_id, name in (("c-ada", "Ada"), ("legacy-7", "Somebody")):
+        marts.put(
+            "raw_iterable.users", email="shared@example.com", user_id=user_id, read_at=NOW,
+            document=f'{{"firstName": "{name}"}}',
+        )  # fmt: skip
+    marts.build()
+    rows = {row["user_id"]: row for row in marts.rows("changes.changed_users")}
+    assert {user_id: row["is_new"] for user_id, row in rows.items()} == {"c-ada": False, "c-bob": True}
+    assert "firstName" not in changes_of(rows["c-ada"])
+
+
+@by_user_id
+def test_a_refusal_for_an_address_reaches_each_user_who_has_it(marts: SmallMarts) -> None:
+    for word in ("dan", "eve"):
+        marts.registered(word, email="shared@example.com")
+    marts.put("raw_iterable.users", email="shared@example.com", user_id="legacy-7", read_at=NOW, document="{}")
+    marts.build()
+    marts.fold()
+    marts.statement(
+        "guest", "denied", resource_type="orders", resource_id="o1", customer_id=None, email="shared@example.com"
+    )  # fmt: skip
+    marts.build()
+    rows = marts.rows("changes.changed_withdrawals")
+    assert {row["user_id"] for row in rows} == {"c-dan", "c-eve", "legacy-7"}
+    assert len({row["subject"] for row in rows}) == 3
+    marts.fold()
+    marts.build()
+    assert marts.changed() == {}
+
+
+@by_user_id
+def test_a_guests_refusal_reaches_the_guests_own_user(marts: SmallMarts) -> None:
+    bob = marts.guest("bob")
+    marts.consent("bob", bob, email="granted")
+    marts.build()
+    marts.fold()
+    marts.statement("bob", "denied", resource_type="orders", resource_id="o1", customer_id=None, email="bob@example.com")
+    marts.consent("bob", bob, email="denied")
+    marts.build()
+    row = only(marts.rows("changes.changed_withdrawals"))
+    assert (row["person_key"], row["user_id"]) == (bob, f"g-{bob[:32]}")
+
+
+@by_email
+def test_an_email_based_project_changes_the_address_itself_and_the_person_waits(marts: SmallMarts) -> None:
+    marts.registered("ada")
+    marts.build()
+    marts.fold()
+    marts.execute("update marts.profiles set email = 'new@example.com', first_name = 'Augusta'")
+    marts.order("ada", "1")
+    marts.build()
+    rename = only(marts.rows("changes.changed_identities"))
+    assert (rename["endpoint"], rename["previous_email"], rename["email"]) == (
+        "users/updateEmail", "ada@example.com", "new@example.com",
+    )  # fmt: skip
+    user = only(marts.rows("changes.changed_users"))
+    assert (user["email"], user["user_id"], user["is_new"], user["waits_for_person"]) == ("new@example.com", None, False, True)
+    assert changes_of(user) == {"firstName": ("Ada", "Augusta")}
+    assert only(marts.rows("changes.changed_purchases"))["waits_for_person"]
+    marts.fold()
+    marts.build()
+    assert marts.changed() == {}
+
+
+@by_email
+def test_a_guest_who_registers_is_the_same_user_of_an_email_based_project(marts: SmallMarts) -> None:
+    marts.guest("ada", first_name="Ada")
+    marts.build()
+    marts.fold()
+    marts.execute("delete from marts.profiles")
+    marts.execute("delete from marts.consent_state")
+    key = marts.registered("ada", first_name="Ada")
+    marts.order("ada", "1")
+    marts.build()
+    row = only(marts.rows("changes.changed_users"))
+    assert (row["email"], row["user_id"], row["is_new"]) == ("ada@example.com", None, False)
+    assert changes_of(row)["profileType"] == ("guest", "registered")
+    assert not only(marts.rows("changes.changed_purchases"))["waits_for_person"], "the address is at Iterable"
+    marts.fold()
+    assert only(marts.rows("delivered.users"))["person_key"] == key
+    marts.build()
+    assert marts.changed() == {}
+
+
+@by_email
+def test_an_address_goes_to_and_fro_between_its_owners_and_only_differences_are_sent(marts: SmallMarts) -> None:
+    """The owner of a shared address may change; the user at Iterable is the same, with what the former owner left there."""
+    marts.registered("dan", email="shared@example.com", last_activity_at=NOW)
+    marts.registered("eve", email="shared@example.com", last_activity_at=NOW - timedelta(days=1))
+    marts.build()
+    marts.fold()
+    for owner, other in (("eve", "dan"), ("dan", "eve")):
+        marts.execute(f"update marts.profiles set is_email_verified = customer_id = 'c-{owner}'")
+        marts.build()
+        sent = only(marts.rows("changes.changed_users", "verdict = 'send'"))
+        assert changes_of(sent) == {"firstName": (other.title(), owner.title())}
+        assert (sent["person_key"], sent["is_new"]) == (marts.key(owner), False)
+        assert only(marts.rows("changes.changed_users", "verdict = 'held'"))["person_key"] == marts.key(other)
+        marts.fold()
+        marts.build()
+        assert marts.changed() == {}
+
+
+@by_email
+def test_user_ids_found_in_an_email_based_project_say_nothing(marts: SmallMarts) -> None:
+    marts.registered("ada")
+    marts.put("raw_iterable.users", email="ada@example.com", user_id="c-bob", read_at=NOW, document='{"firstName": "Ada"}')
+    marts.registered("bob")
+    marts.build()
+    rows = {row["email"]: row for row in marts.rows("changes.changed_users")}
+    assert {email: (row["verdict"], row["is_new"]) for email, row in rows.items()} == {
+        "ada@example.com": ("send", False), "bob@example.com": ("send", True),
+    }  # fmt: skip
