@@ -14,7 +14,7 @@ from cartwire.health import Health
 from cartwire.lock import LeaseTaken, lease, worker_path
 from cartwire.settings import Settings
 from flows.schedules import Schedule
-from flows.steps import check_before_start, project_fingerprints
+from flows.steps import check_before_start, project_binding
 from flows.worker import OwnClock, Source, Worker, imported
 
 
@@ -60,7 +60,7 @@ def _check_ledger(settings: Settings) -> None:
         ledger = Runs(open_reader(settings.ledger), settings.ledger)
         try:
             ledger.check_secret(settings.secret_bytes)
-            ledger.check_binding(*project_fingerprints(settings))
+            ledger.check_binding(*project_binding(settings))
         finally:
             ledger.close()
 
