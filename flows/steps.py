@@ -52,6 +52,7 @@ MARTS = frozenset(
         "refunds",
         "products",
         "deletions",
+        "custom_objects",
     )
 )
 

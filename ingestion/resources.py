@@ -17,7 +17,7 @@ class Resource:
     Args:
         name: table name in `raw`; the history is `<name>_history`.
         path: below `/{projectKey}/`.
-        scope: OAuth scope that opens it, without the project key.
+        scopes: OAuth scopes of which one opens it, without the project key; the first is the narrowest.
         listed_as: its list query in GraphQL, by which a sweep reads ids; None where there is none that lists all of it, or where
             rows vanish without meaning anything.
         lifetime_field: field of a document that says after how many days without a change commercetools deletes it by itself.
@@ -29,7 +29,7 @@ class Resource:
 
     name: str
     path: str
-    scope: str
+    scopes: tuple[str, ...]
     listed_as: str | None = None
     lifetime_field: str | None = None
     cursor: Cursor = Cursor.last_modified_at
@@ -49,29 +49,65 @@ class Resource:
 
 
 RESOURCES: tuple[Resource, ...] = (
-    Resource(name="customers", path="customers", scope="view_customers", listed_as="customers"),
-    Resource(name="orders", path="orders", scope="view_orders", listed_as="orders"),
+    Resource(name="customers", path="customers", scopes=("view_customers",), listed_as="customers"),
+    Resource(name="orders", path="orders", scopes=("view_orders",), listed_as="orders"),
     Resource(
         name="carts",
         path="carts",
-        scope="view_orders",
+        scopes=("view_orders",),
         listed_as="carts",
         lifetime_field="deleteDaysAfterLastModification",
     ),
-    Resource(name="payments", path="payments", scope="view_payments", listed_as="payments"),
+    Resource(name="payments", path="payments", scopes=("view_payments",), listed_as="payments"),
     Resource(
         name="product_projections",
         path="product-projections",
-        scope="view_products",
+        scopes=("view_products", "view_published_products"),
         listed_as="products",  # published or not: a product that was only withdrawn from sale has not vanished
         parameters={"staged": "false"},
     ),
     # moving a parent rewrites the ancestors of its descendants; whether that touches their timestamps is not documented
-    Resource(name="categories", path="categories", scope="view_categories", listed_as="categories", cursor=Cursor.none),
-    Resource(name="stores", path="stores", scope="view_stores", listed_as="stores"),
-    Resource(name="customer_groups", path="customer-groups", scope="view_customer_groups", listed_as="customerGroups"),
-    Resource(name="channels", path="channels", scope="view_channels", listed_as="channels"),
-    Resource(name="types", path="types", scope="view_types", listed_as="typeDefinitions"),
+    Resource(
+        name="categories",
+        path="categories",
+        scopes=("view_categories", "view_products"),
+        listed_as="categories",
+        cursor=Cursor.none,
+    ),
+    Resource(name="stores", path="stores", scopes=("view_stores",), listed_as="stores"),
+    Resource(
+        name="customer_groups",
+        path="customer-groups",
+        scopes=("view_customer_groups", "view_customers"),
+        listed_as="customerGroups",
+    ),
+    Resource(name="channels", path="channels", scopes=("view_channels", "view_products"), listed_as="channels"),
+    Resource(name="types", path="types", scopes=("view_types",), listed_as="typeDefinitions"),
+    Resource(
+        name="product_types",
+        path="product-types",
+        scopes=("view_products",),
+        listed_as="productTypes",
+        is_optional=True,
+    ),
+    Resource(
+        name="inventory",
+        path="inventory",
+        scopes=("view_products",),
+        listed_as="inventoryEntries",
+        is_optional=True,
+    ),
+    Resource(
+        name="discount_codes",
+        path="discount-codes",
+        scopes=("view_discount_codes",),
+        listed_as="discountCodes",
+        is_optional=True,
+    ),
+    Resource(name="states", path="states", scopes=("view_states",), listed_as="states", is_optional=True),
+    Resource(name="business_units", path="business-units", scopes=("view_business_units",), is_optional=True),
+    # GraphQL lists them only within one container
+    Resource(name="custom_objects", path="custom-objects", scopes=("view_key_value_documents",), is_optional=True),
     # Messages end after some days by themselves; here they stay
-    Resource(name="messages", path="messages", scope="view_messages", is_optional=True),
+    Resource(name="messages", path="messages", scopes=("view_messages", "view_orders"), is_optional=True),
 )

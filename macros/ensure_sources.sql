@@ -95,6 +95,7 @@ create schema if not exists config;
 {% macro commercetools_resources() -%}
 {{ return([
     'customers', 'orders', 'carts', 'payments', 'product_projections', 'categories', 'stores',
-    'customer_groups', 'channels', 'types', 'messages'
+    'customer_groups', 'channels', 'types', 'product_types', 'inventory', 'discount_codes', 'states',
+    'business_units', 'custom_objects', 'messages'
 ]) }}
 {%- endmacro %}

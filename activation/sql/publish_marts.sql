@@ -19,6 +19,8 @@ create table analyst.marts.refunds as select * from marts.refunds;
 
 create table analyst.marts.products as select * from marts.products;
 
+create table analyst.marts.custom_objects as select * from marts.custom_objects;
+
 create table analyst.marts.deletions as select * from marts.deletions;
 
 create table analyst.marts.published as

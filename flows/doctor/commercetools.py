@@ -15,13 +15,6 @@ from ingestion.resources import RESOURCES
 
 CLOCK_SKEW_MAX_S = 30
 _PROJECT_SETTINGS = "view_project_settings"
-_WIDER = {
-    "view_categories": {"view_products"},
-    "view_channels": {"view_products"},
-    "view_customer_groups": {"view_customers"},
-    "view_messages": {"view_orders"},
-    "view_products": {"view_published_products"},
-}
 
 
 def check_commercetools(settings: Settings) -> Iterator[Check]:
@@ -35,7 +28,7 @@ def check_commercetools(settings: Settings) -> Iterator[Check]:
         yield Check("commercetools access", Verdict.ok, f"project {client.project_key}, {len(facts.scopes)} scopes")
         granted = granted_scopes(facts.scopes, settings.ctp_project_key)
         yield _scopes(settings.ctp_project_key, granted)
-        readable = [f"/{resource.path}" for resource in RESOURCES if may_read(resource.scope, granted)]
+        readable = [f"/{resource.path}" for resource in RESOURCES if may_read(resource.scopes, granted)]
         if not readable:
             return
         try:
@@ -45,7 +38,7 @@ def check_commercetools(settings: Settings) -> Iterator[Check]:
             return
         yield Check("commercetools region", Verdict.ok, settings.ctp_api_url)
         yield _clock(answer.server_time)
-        if may_read(_PROJECT_SETTINGS, granted):
+        if may_read((_PROJECT_SETTINGS,), granted):
             yield guarded("commercetools messages", lambda: _messages(client))
 
 
@@ -56,23 +49,25 @@ def granted_scopes(scopes: frozenset[str], project_key: str) -> set[str]:
     return names | {name.replace("manage_", "view_", 1) for name in names}
 
 
-def may_read(scope: str, granted: set[str]) -> bool:
-    """Broader scopes open more; `manage_project` opens everything."""
-    return "manage_project" in granted or bool(granted & {scope, *_WIDER.get(scope, ())})
+def may_read(scopes: tuple[str, ...], granted: set[str]) -> bool:
+    """One of the scopes is enough; `manage_project` opens everything."""
+    return "manage_project" in granted or bool(granted & set(scopes))
 
 
 def _scopes(project_key: str, granted: set[str]) -> Check:
-    required = {resource.scope for resource in RESOURCES if not resource.is_optional} | {_PROJECT_SETTINGS}
-    optional = {resource.scope for resource in RESOURCES} - required
-    missing = sorted(scope for scope in required | optional if not may_read(scope, granted))
-    if not missing:
+    unread = [resource for resource in RESOURCES if not may_read(resource.scopes, granted)]
+    required = {resource.scopes[0] for resource in unread if not resource.is_optional}
+    if not may_read((_PROJECT_SETTINGS,), granted):
+        required.add(_PROJECT_SETTINGS)
+    optional = {resource.scopes[0] for resource in unread if resource.is_optional}
+    if not required and not optional:
         return Check("commercetools scopes", Verdict.ok, "everything that is loaded can be read")
-    return Check(
-        "commercetools scopes",
-        Verdict.fail if required & set(missing) else Verdict.warn,
-        "missing: " + " ".join(f"{scope}:{project_key}" for scope in missing),
-        "make an API client with these and update CTP_CLIENT_ID, CTP_CLIENT_SECRET and CTP_SCOPES",
-    )
+    missing = "missing: " + " ".join(f"{scope}:{project_key}" for scope in sorted(required | optional))
+    mend = "make an API client with these and update CTP_CLIENT_ID, CTP_CLIENT_SECRET and CTP_SCOPES"
+    if required:
+        return Check("commercetools scopes", Verdict.fail, missing, mend)
+    skipped = ", ".join(resource.name for resource in unread)
+    return Check("commercetools scopes", Verdict.warn, missing, f"optional, for what is skipped without them ({skipped}): {mend}")
 
 
 def _clock(server_time: datetime) -> Check:

@@ -33,6 +33,10 @@ QUERIES: dict[str, tuple[str, str]] = {
     "customerGroups": ("customer_groups", "CustomerGroup"),
     "channels": ("channels", "Channel"),
     "typeDefinitions": ("types", "TypeDefinition"),
+    "inventoryEntries": ("inventory", "InventoryEntry"),
+    "discountCodes": ("discount_codes", "DiscountCode"),
+    "productTypes": ("product_types", "ProductTypeDefinition"),
+    "states": ("states", "State"),
 }
 _TYPE = """
 type {name} {{ id: String! version: Long! createdAt: DateTime! lastModifiedAt: DateTime! }}

@@ -15,6 +15,10 @@ LOADER_SCOPES = (
     "view_customer_groups",
     "view_channels",
     "view_types",
+    "view_discount_codes",
+    "view_states",
+    "view_key_value_documents",
+    "view_business_units",
     "view_messages",
     "view_project_settings",
 )

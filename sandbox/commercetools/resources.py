@@ -123,6 +123,43 @@ RESOURCES: dict[str, Resource] = {
         ),
         _resource("types", "type", "types", "key name description resourceTypeIds fieldDefinitions"),
         _resource(
+            "inventory",
+            "inventory-entry",
+            "products",
+            "key sku supplyChannel quantityOnStock availableQuantity minCartQuantity maxCartQuantity restockableInDays "
+            "expectedDelivery custom",
+            has_key=False,
+            change=False,
+        ),
+        _resource(
+            "discount-codes",
+            "discount-code",
+            "discount_codes",
+            "key name description code cartDiscounts cartPredicate isActive references maxApplications "
+            "maxApplicationsPerCustomer custom groups validFrom validUntil applicationVersion",
+            change=False,
+        ),
+        _resource("product-types", "product-type", "products", "key name description attributes", change=False),
+        _resource(
+            "states",
+            "state",
+            "states",
+            "key type name description initial builtIn roles transitions",
+            has_key=False,
+            change=False,
+        ),
+        _resource(
+            "custom-objects", "key-value-document", "key_value_documents", "container key value", has_key=False, change=False
+        ),
+        _resource(
+            "business-units",
+            "business-unit",
+            "business_units",
+            "key status stores storeMode unitType name contactEmail custom addresses shippingAddressIds billingAddressIds "
+            "defaultShippingAddressId defaultBillingAddressId associates parentUnit topLevelUnit",
+            change=False,
+        ),
+        _resource(
             "messages",
             "message",
             "messages orders",

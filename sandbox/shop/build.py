@@ -34,10 +34,10 @@ from sandbox.shop.payments import payment_record
 from sandbox.shop.people import customers as make_customers
 from sandbox.shop.plan import make_plan
 from sandbox.shop.purchases import HOUSEHOLDS_MAX, Purchases, read_purchases
-from sandbox.shop.reference_data import reference_records
+from sandbox.shop.reference_data import commerce_records, reference_records
 from sandbox.shop.writing import DocumentWriter
 
-GENERATOR_VERSION = "1"
+GENERATOR_VERSION = "2"
 _PROGRESS_EVERY = 5_000
 
 Progress = Callable[[str], None]
@@ -104,11 +104,11 @@ def _write_documents(
             for message in record.messages(type_id, since_s=keep_from_s):
                 writer.write(message)
 
-    for record in reference_records(calendar):
+    for record in (*reference_records(calendar), *commerce_records(calendar)):
         write(record)
     for record in catalogue.categories:
         write(record)
-    for record in catalogue.product_records():
+    for record in (*catalogue.product_records(), *catalogue.inventory_records()):
         write(record)
     for customer in people.values():
         write(customer.record, "customer")

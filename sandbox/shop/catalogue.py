@@ -17,9 +17,10 @@ from sandbox.shop.documents import Document, Record, envelope, reference
 from sandbox.shop.identifiers import resource_id
 from sandbox.shop.markets import MARKETS, market_of
 from sandbox.shop.moments import DAY_S, Calendar
+from sandbox.shop.reference_data import PRODUCT_TYPE
 
 _DEPARTMENTS_CSV = Path(__file__).with_name("departments.csv")
-_PRODUCT_TYPE = reference("product-type", "grocery-item")
+_PRODUCT_TYPE = reference("product-type", PRODUCT_TYPE)
 _PRODUCT_TYPE_JSON = orjson.Fragment(orjson.dumps(_PRODUCT_TYPE))
 
 
@@ -44,6 +45,10 @@ class Catalogue:
     def product_records(self) -> Iterator[Record]:
         """The published projections, made one by one because tens of thousands of them need much memory."""
         return (_product_record(row, self._made_s) for row in self._rows)
+
+    def inventory_records(self) -> Iterator[Record]:
+        """Stock of every fourth product; the shop does not count the others. A few are sold out."""
+        return (_inventory_record(row, self._made_s) for row in self._rows if row.product_id % 4 == 0)
 
 
 def category_key(department: str, commodity: str | None = None) -> str:
@@ -166,6 +171,17 @@ def _product_record(row: _Row, made_s: int) -> Record:
         "hasStagedChanges": False,
     }
     return Record("product_projections", document)
+
+
+def _inventory_record(row: _Row, made_s: int) -> Record:
+    stock = 0 if row.product_id % 44 == 0 else row.product_id % 90 + 1
+    document = envelope(
+        resource_id("inventory", row.product_id), version=1, created_s=made_s, modified_s=made_s + row.product_id % DAY_S
+    )
+    return Record(
+        "inventory",
+        document | {"sku": str(row.product_id), "quantityOnStock": stock + 2, "availableQuantity": stock, "restockableInDays": 2},
+    )
 
 
 def _names(row: _Row) -> dict[str, str]:

@@ -17,7 +17,7 @@ from sandbox.shop.moments import DATA_END_S, DAY_S, Calendar, stamp
 from sandbox.shop.people import Customer, seconds
 from sandbox.shop.plan import Plan
 from sandbox.shop.purchases import Purchases
-from sandbox.shop.reference_data import CHECKOUT_TYPE, custom
+from sandbox.shop.reference_data import BUSINESS_UNITS, CHECKOUT_TYPE, DISCOUNT_CODE, ORDER_STATES, custom
 from sandbox.shop.returns import return_info
 
 CONFIRMED_AFTER_S = 1800
@@ -137,9 +137,10 @@ class Orders:
         if basket.minor:
             document["paymentInfo"] = {"payments": [reference("payment", basket.basket_id)]}
         if basket.has_manufacturer_coupon:
-            code = reference("discount-code", "manufacturer-coupon")
+            code = reference("discount-code", DISCOUNT_CODE)
             document["discountCodes"] = [{"discountCode": code, "state": "MatchesCart"}]
         self._custom(document, basket)
+        document |= _workflow(basket)
         return self._through_time(document, basket)
 
     def _head(self, basket: Basket) -> Document:
@@ -226,6 +227,16 @@ class Orders:
         )
         document["returnInfo"] = [info]
         yield Happening(back.at_s, "ReturnInfoAdded", {"returnInfo": info})
+
+
+def _workflow(basket: Basket) -> Document:
+    """A third of the orders is in a workflow of the shop's own, and those of a few households belong to a company."""
+    found: Document = {}
+    if basket.basket_id % 3 == 1:
+        found["state"] = reference("state", list(ORDER_STATES)[basket.basket_id % 2])
+    if basket.customer.household_id % 15 == 7:
+        found["businessUnit"] = {"typeId": "business-unit", "key": list(BUSINESS_UNITS)[basket.customer.household_id % 2]}
+    return found
 
 
 def channel_of(basket: Basket) -> Document:

@@ -1,4 +1,4 @@
-"""The shop's own small resources: types, stores, channels, customer groups."""
+"""The shop's own small resources: types, stores, channels, customer groups, product types, codes, states, business units."""
 
 from collections.abc import Iterator
 
@@ -10,6 +10,11 @@ from sandbox.shop.moments import DAY_S, Calendar
 CUSTOMER_TYPE = "customer-attributes"
 CHECKOUT_TYPE = "checkout-attributes"
 GROUPS = {"regular": "Regular", "premium": "Premium", "staff": "Staff"}
+PRODUCT_TYPE = "grocery-item"
+DISCOUNT_CODE = "manufacturer-coupon"
+ORDER_STATES = {"in-picking": "In picking", "handed-over": "Handed over"}
+BUSINESS_UNITS = {"office-kitchens": "Office Kitchens Ltd", "school-meals": "School Meals GmbH"}
+DELIVERY_DAYS = "delivery-days"
 SMS_CONSENT = ("granted", "denied", "withdrawn")
 
 _CUSTOMER_FIELDS: tuple[tuple[str, str, str], ...] = (
@@ -64,6 +69,40 @@ def reference_records(calendar: Calendar) -> Iterator[Record]:
                 "productSelections": [],
             },
         )
+
+
+def commerce_records(calendar: Calendar) -> Iterator[Record]:
+    """Product type, discount code, order states, business units, and per market a custom object; as old as the others."""
+    made_s = calendar.anchor_s - 400 * DAY_S
+    yield Record(
+        "product_types",
+        _made("product-type", PRODUCT_TYPE, made_s)
+        | {"key": PRODUCT_TYPE, "name": "Grocery item", "description": "Everything the shop sells", "attributes": []},
+    )
+    yield Record(
+        "discount_codes",
+        _made("discount-code", DISCOUNT_CODE, made_s)
+        | {
+            "code": "COUPON",
+            "name": {"en": "Manufacturer coupon"},
+            "cartDiscounts": [reference("cart-discount", DISCOUNT_CODE)],
+            "isActive": True,
+            "references": [],
+            "groups": [],
+        },
+    )
+    for number, (key, name) in enumerate(ORDER_STATES.items()):
+        yield Record(
+            "states",
+            _made("state", key, made_s)
+            | {"key": key, "type": "OrderState", "name": {"en": name}, "initial": number == 0, "builtIn": False, "roles": []},
+        )
+    for key, name in BUSINESS_UNITS.items():
+        unit = {"key": key, "name": name, "status": "Active", "unitType": "Company", "storeMode": "Explicit", "stores": []}
+        yield Record("business_units", _made("business-unit", key, made_s) | unit | {"addresses": [], "associates": []})
+    for market in MARKETS.values():
+        slot = {"container": DELIVERY_DAYS, "key": market.code, "value": {"days": ["Tue", "Fri"], "country": market.country_code}}
+        yield Record("custom_objects", _made("custom-object", f"{DELIVERY_DAYS}:{market.code}", made_s) | slot)
 
 
 def _made(type_id: str, key: str, made_s: int) -> Document:

@@ -36,6 +36,12 @@ RESOURCES = (
     "customer_groups",
     "channels",
     "types",
+    "inventory",
+    "discount_codes",
+    "product_types",
+    "states",
+    "custom_objects",
+    "business_units",
     "messages",
 )
 

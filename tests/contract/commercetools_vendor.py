@@ -75,6 +75,12 @@ DOCUMENTS: dict[str, list[dict[str, Any]]] = {
     "stores": [document(uuid_of(1), "2026-03-01T00:00:00.000Z", key="de", languages=["de"], countries=[{"code": "DE"}])],
     "customer_groups": [document(uuid_of(1), "2026-03-01T00:00:00.000Z", key="staff", name="Staff")],
     "channels": [document(uuid_of(1), "2026-03-01T00:00:00.000Z", key="web-de", roles=["ProductDistribution"])],
+    "inventory": [document(uuid_of(1), "2026-03-01T00:00:00.000Z", sku="tea", quantityOnStock=9, availableQuantity=7)],
+    "discount_codes": [document(uuid_of(1), "2026-03-01T00:00:00.000Z", code="SPRING", isActive=True)],
+    "product_types": [document(uuid_of(1), "2026-03-01T00:00:00.000Z", key="grocery", name="Grocery", description="")],
+    "states": [document(uuid_of(1), "2026-03-01T00:00:00.000Z", key="packed", type="OrderState")],
+    "custom_objects": [document(uuid_of(1), "2026-03-01T00:00:00.000Z", container="slots", key="de", value={"days": 2})],
+    "business_units": [document(uuid_of(1), "2026-03-01T00:00:00.000Z", key="office", name="Office", status="Active")],
     "types": [document(uuid_of(1), "2026-03-01T00:00:00.000Z", key="customer-attributes", fieldDefinitions=[])],
 }
 

@@ -24,6 +24,12 @@ VIEW_SCOPES = [
     ("customer-groups", ["view_customer_groups", "view_customers"]),
     ("channels", ["view_channels", "view_products"]),
     ("types", ["view_types"]),
+    ("inventory", ["view_products", "manage_products"]),
+    ("discount-codes", ["view_discount_codes"]),
+    ("product-types", ["view_products"]),
+    ("states", ["view_states"]),
+    ("custom-objects", ["view_key_value_documents"]),
+    ("business-units", ["view_business_units"]),
     ("messages", ["view_messages", "view_orders"]),
 ]
 EVERY_SCOPE = sorted({scope for _, scopes in VIEW_SCOPES for scope in scopes} | {"view_project_settings"})

@@ -130,6 +130,13 @@ def sandbox_process(folder: Path) -> Iterator[Sandbox]:
             process.stdout.close()
 
 
+def required_scopes(scopes: str) -> str:
+    """Scopes without those that a load can do without."""
+    optional = ("view_discount_codes:", "view_states:", "view_business_units:", "view_key_value_documents:")
+    kept = [scope for scope in scopes.split() if not scope.startswith(optional)]
+    return " ".join(kept).replace("view_products:", "view_published_products:")
+
+
 class World:
     """One test's warehouse beside the shared sandbox."""
 

@@ -172,7 +172,19 @@ def test_missing_project_settings_are_named_once(examine: Any, sandbox: Sandbox)
 def test_published_products_are_enough(examine: Any, sandbox: Sandbox) -> None:
     code, checks = examine(CTP_SCOPES=sandbox.credentials["CTP_SCOPES"].replace("view_products", "view_published_products"))
     assert code == 0
-    assert checks["commercetools scopes"]["verdict"] == "ok"
+    check = only(checks, "commercetools scopes", "warn")
+    assert check["found"] == "missing: view_products:cartwire-demo"
+    assert "skipped without them (product_types, inventory)" in check["mend"]
+
+
+def test_scopes_of_resources_one_can_do_without_are_a_warning_that_says_what_is_skipped(examine: Any, sandbox: Sandbox) -> None:
+    optional = ("view_discount_codes", "view_states", "view_business_units", "view_key_value_documents")
+    scopes = [scope for scope in sandbox.credentials["CTP_SCOPES"].split() if not scope.startswith(optional)]
+    code, checks = examine(CTP_SCOPES=" ".join(scopes))
+    assert code == 0
+    check = only(checks, "commercetools scopes", "warn")
+    assert check["found"] == "missing: " + " ".join(f"{scope}:cartwire-demo" for scope in sorted(optional))
+    assert "(discount_codes, states, business_units, custom_objects)" in check["mend"]
 
 
 def test_an_api_host_of_another_region(examine: Any, sandbox: Sandbox) -> None:

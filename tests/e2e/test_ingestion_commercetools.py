@@ -15,9 +15,17 @@ import pytest
 
 from cartwire.errors import ConfigError, SourceError
 from ingestion.resources import RESOURCES
-from tests.e2e.ingestion_world import CUSTOMERS, Sandbox, World, customer, sandbox_process
+from tests.e2e.ingestion_world import CUSTOMERS, Sandbox, World, customer, required_scopes, sandbox_process
 
 EVERYTHING = [resource.name for resource in RESOURCES]
+SCOPES = {
+    "product_types": "view_products",
+    "inventory": "view_products",
+    "discount_codes": "view_discount_codes",
+    "states": "view_states",
+    "business_units": "view_business_units",
+    "custom_objects": "view_key_value_documents",
+}
 
 
 @pytest.fixture(scope="module")
@@ -265,6 +273,17 @@ def test_an_optional_resource_without_scope_is_skipped_and_reported(world: World
     assert world.one("select count(*) from raw.orders") == 2
     world.sandbox.admin("DELETE", "/faults")
     assert world.load().rows["messages"] == 2, "once it is allowed it is read from the beginning"
+
+
+def test_every_optional_resource_may_lack_its_scope_and_the_others_are_loaded(world: World) -> None:
+    optional = {resource.name for resource in RESOURCES if resource.is_optional} - {"messages"}
+    report = world.load(ctp_scopes=required_scopes(world.settings.ctp_scopes))
+    assert set(report.skipped) == optional
+    assert {name: scope in report.skipped[name] for name, scope in SCOPES.items()} == dict.fromkeys(optional, True)
+    assert set(report.rows) == set(EVERYTHING) - optional
+    assert {world.one(f"select count(*) from raw.{name}") for name in optional} == {0}
+    later = world.load()
+    assert {later.rows[name] for name in optional} == {2}, "once they are allowed they are read from the beginning"
 
 
 def test_another_project_is_not_mixed_into_the_same_warehouse(world: World) -> None:

@@ -18,7 +18,7 @@ from flows.sweep_run import run_sweep
 from ingestion.ids import SeenIds, read_ids
 from ingestion.report import silent
 from ingestion.sweep import SweepReport, Swept, TooManyVanished, mark_vanished
-from tests.e2e.ingestion_world import CUSTOMERS, QUICK, Sandbox, World, customer, sandbox_process
+from tests.e2e.ingestion_world import CUSTOMERS, QUICK, Sandbox, World, customer, required_scopes, sandbox_process
 
 SETTLE = timedelta(minutes=5)
 
@@ -133,6 +133,16 @@ def test_a_missing_scope_ends_the_sweep_and_is_named(world: World) -> None:
     client = CommercetoolsClient.from_settings(narrow, retry=QUICK)
     with pytest.raises(MissingScope, match="view_payments"), read_ids(client, narrow.state_dir, silent):
         pass
+
+
+def test_a_missing_optional_scope_skips_the_resource_and_marks_nothing_of_it(world: World) -> None:
+    narrow = world.settings.model_copy(update={"ctp_scopes": required_scopes(world.settings.ctp_scopes)})
+    delete(world, "states", *ids_of(world, "states", 1))
+    report = run_sweep(narrow)
+    assert set(report.skipped) == {"product_types", "inventory", "discount_codes", "states"}
+    assert "view_states" in report.skipped["states"]
+    assert findings(world) == []
+    assert sweep(world)["states"].vanished == 1
 
 
 def test_more_than_a_hundred_rows_of_a_small_resource_are_refused_and_nothing_of_any_is_marked(world: World) -> None:

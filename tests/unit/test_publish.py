@@ -20,7 +20,7 @@ from cartwire.errors import CartwireError, ConfigError, LedgerError
 
 MARTS = (
     "profiles", "consent_state", "consent_history", "customer_metrics", "orders", "order_lines", "carts", "refunds", "deletions",
-    "products",
+    "products", "custom_objects",
 )  # fmt: skip
 OLD_STORAGE_VERSION = 64  # what DuckDB 1.x reads
 

@@ -216,8 +216,15 @@ def test_documents_refer_only_to_documents_that_exist(documents: dict[str, list[
         for line in order["lineItems"]:
             assert line["productId"] in ids["product_projections"]
             assert line["distributionChannel"]["id"] in ids["channels"]
+        assert "state" not in order or order["state"]["id"] in ids["states"]
+        assert all(code["discountCode"]["id"] in ids["discount_codes"] for code in order.get("discountCodes", []))
+    units = {unit["key"] for unit in documents["business_units"]}
+    assert {order["businessUnit"]["key"] for order in documents["orders"] if "businessUnit" in order} == units
+    skus = {product["masterVariant"]["sku"] for product in documents["product_projections"]}
+    assert {entry["sku"] for entry in documents["inventory"]} < skus
     for product in documents["product_projections"]:
         assert all(reference["id"] in ids["categories"] for reference in product["categories"])
+        assert product["productType"]["id"] in ids["product_types"]
     for customer in documents["customers"]:
         group = customer.get("customerGroup")
         assert group is None or group["id"] in ids["customer_groups"]

@@ -34,6 +34,9 @@ identified as (
         placed.shipment_status,
         placed.origin,
         placed.campaign_id,
+        placed.workflow_state_id,
+        placed.business_unit_key,
+        placed.discount_code_ids,
         -- money
         placed.currency_code,
         placed.fraction_digits,

@@ -6,6 +6,18 @@ counting as (
     select * from {{ ref('int_orders__counting') }}
 ),
 
+discount_codes as (
+    select * from {{ ref('int_orders__discount_codes') }}
+),
+
+states as (
+    select * from {{ ref('stg_commercetools__states') }}
+),
+
+business_units as (
+    select * from {{ ref('stg_commercetools__business_units') }}
+),
+
 refunds as (
     select
         order_id,
@@ -54,10 +66,17 @@ final as (
         orders.is_imported,
         orders.is_test,
         orders.is_deleted,
-        orders.deleted_at
+        orders.deleted_at,
+        states.state_key as workflow_state_key,
+        coalesce(discount_codes.discount_codes, []) as discount_codes,
+        orders.business_unit_key,
+        business_units.business_unit_name
     from orders
     inner join counting on orders.order_id = counting.order_id
     left join refunds on orders.order_id = refunds.order_id
+    left join discount_codes on orders.order_id = discount_codes.order_id
+    left join states on orders.workflow_state_id = states.state_id
+    left join business_units on orders.business_unit_key = business_units.business_unit_key
 )
 
 select * from final

@@ -6,6 +6,19 @@ category_lists as (
     select * from {{ ref('int_products__category_lists') }}
 ),
 
+product_types as (
+    select * from {{ ref('stg_commercetools__product_types') }}
+),
+
+stock as (
+    select * from {{ ref('int_products__stock') }}
+),
+
+deletions as (
+    select * from {{ ref('stg_commercetools__deletions') }}
+    where resource = 'product_projections'
+),
+
 content_changes as (
     select * from {{ ref('stg_commercetools__content_changes') }}
     where resource = 'product_projections'
@@ -30,10 +43,17 @@ final as (
         coalesce(category_lists.category_breadcrumbs, []) as category_breadcrumbs,
         products.image_url,
         coalesce(content_changes.content_changed_at, products.last_modified_at)
-            as source_modified_at
+            as source_modified_at,
+        product_types.product_type_key,
+        stock.available_quantity,
+        stock.available_quantity > 0 as is_on_stock,
+        deletions.id is not null as is_deleted
     from products
     left join category_lists on products.product_id = category_lists.product_id
     left join content_changes on products.product_id = content_changes.id
+    left join product_types on products.product_type_id = product_types.product_type_id
+    left join stock on products.sku = stock.sku
+    left join deletions on products.product_id = deletions.id
     cross join defaults
 )
 

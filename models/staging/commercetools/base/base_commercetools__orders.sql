@@ -20,6 +20,9 @@
     'discountOnTotalPrice': {'discountedAmount': shape_money()},
     'shippingInfo': shape_shipping_info(),
     'shipping': [{'shippingInfo': shape_shipping_info()}],
+    'state': {'id': 'text'},
+    'businessUnit': {'key': 'text'},
+    'discountCodes': [{'discountCode': {'id': 'text'}}],
     'paymentInfo': {'payments': [{'id': 'text'}]},
     'shippingAddress': shape_address(),
     'billingAddress': shape_address()
@@ -74,6 +77,8 @@ renamed as (
         {{ status_word('doc.orderState') }} as order_status,
         {{ status_word('doc.paymentState') }} as payment_status,
         {{ status_word('doc.shipmentState') }} as shipment_status,
+        doc.state.id as workflow_state_id,
+        doc.businessUnit.key as business_unit_key,
         try_cast(campaign_text as bigint) as campaign_id,
         campaign_path,
         -- money
@@ -91,6 +96,7 @@ renamed as (
         -- parts with rows of their own
         doc.lineItems as lines,
         {{ list_map('doc.paymentInfo.payments', 'payment', 'payment.id') }} as payment_ids,
+        {{ list_map('doc.discountCodes', 'entry', 'entry.discountCode.id') }} as discount_code_ids,
         -- times
         {{ try_ts_from_iso('doc.completedAt') }} as completed_at,
         {{ ts_utc('created_at') }} as created_at,

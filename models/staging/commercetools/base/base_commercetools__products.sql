@@ -20,6 +20,7 @@ opened as (
             'key': 'text',
             'name': 'localized',
             'slug': 'localized',
+            'productType': {'id': 'text'},
             'masterVariant': {'sku': 'text', 'images': [{'url': 'text'}]},
             'categories': [{'id': 'text'}]
         }) }} as doc
@@ -32,6 +33,7 @@ renamed as (
         version,
         doc.key as product_key,
         doc.masterVariant.sku,
+        doc.productType.id as product_type_id,
         doc.name as product_names,
         doc.slug as product_slugs,
         {{ list_first('doc.masterVariant.images') }}.url as image_url,
