@@ -28,6 +28,11 @@ def worker_path(ledger: Path) -> Path:
     return ledger.with_name(ledger.name + ".worker")
 
 
+def sweep_path(ledger: Path) -> Path:
+    """What a sweep takes the lease of while it reads: it keeps no sync waiting, and there is one at a time."""
+    return ledger.with_name(ledger.name + ".sweep")
+
+
 @contextmanager
 def lease(ledger: Path, *, wait_s: float = 0.0) -> Iterator[None]:
     """Hold the lease of this ledger for the block.

@@ -56,6 +56,7 @@ class Schedule:
 
 SCHEDULES: tuple[Schedule, ...] = (
     Schedule(name="sync", flow="flows.sync:sync", function="flows.run:sync", every=timedelta(minutes=5)),
+    Schedule(name="sweep", flow="flows.sweep:sweep", function="flows.sweep_run:run_sweep", every=DAY, at=time(2, 17)),
 )
 
 

@@ -6,7 +6,6 @@ Ids lie in a file of their own until they are compared, so that a project's tens
 from __future__ import annotations
 
 import shutil
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cartwire import stopping
 from cartwire.errors import SourceError
 from clients.commercetools import LIMIT_MAX, Answer
 from clients.commercetools_errors import MissingScope
@@ -56,11 +56,12 @@ class SeenIds:
 def read_ids(client: GraphQlClient, folder: Path, progress: Progress) -> Iterator[SeenIds]:
     """The ids of every resource that GraphQL lists, each read completely. The files are gone after the block.
 
-    Args: folder: below which a folder for this owner only is made.
+    Args: folder: below which `sweep`, for this owner only, is made anew; one reader at a time.
     Raises: SourceError, ConfigError; a resource that cannot be read to its end ends all of it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    working = Path(tempfile.mkdtemp(prefix="sweep-", dir=folder))
+    working = folder / "sweep"
+    shutil.rmtree(working, ignore_errors=True)  # what a killed one left behind
+    working.mkdir(parents=True, mode=0o700)
     seen = SeenIds()
     try:
         for resource in RESOURCES:
@@ -81,7 +82,7 @@ def read_ids(client: GraphQlClient, folder: Path, progress: Progress) -> Iterato
 
 def _write(path: Path, pages: Iterator[list[str]], resource: Resource, progress: Callable[[str, int, int | None], None]) -> int:
     count, waiting = 0, list[str]()
-    with pq.ParquetWriter(path, _SCHEMA) as file:
+    with pq.ParquetWriter(path, _SCHEMA, use_dictionary=False) as file:  # no id comes twice
         for page in pages:
             count += len(page)
             waiting += page
@@ -102,6 +103,7 @@ def _pages(client: GraphQlClient, resource: Resource, seen: SeenIds) -> Iterator
     )
     last: str | None = None
     while True:
+        stopping.check()
         where = None if last is None else f'id > "{last}"'
         answer = client.graphql(query, {"where": where, "limit": LIMIT_MAX})
         seen.started_at = seen.started_at or answer.server_time

@@ -62,11 +62,20 @@ class Swept:
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """What a sweep found. `started_at` is the server's clock, aware UTC; `skipped`: optional resource → why it was not read."""
+    """What a sweep found.
 
+    Attributes:
+        run_id: names it in the worker's health file; `exit_code` is what a worker writes beside it, for a sweep that refuses raises.
+        started_at: the server's clock at the first answer, aware UTC.
+        skipped: optional resource → why it was not read.
+    """
+
+    run_id: str
     started_at: datetime
     resources: tuple[Swept, ...]
     skipped: Mapping[str, str]
+
+    exit_code = 0
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json` and Prefect."""
@@ -96,7 +105,7 @@ def mark_vanished(
     except BaseException:
         connection.execute("rollback")
         raise
-    return SweepReport(seen.started_at, swept, dict(seen.skipped))
+    return SweepReport(f"sweep-{seen.started_at:%Y%m%dT%H%M%S}", seen.started_at, swept, dict(seen.skipped))
 
 
 def _compare(

@@ -10,11 +10,14 @@ from unittest.mock import patch
 
 import pytest
 
+from cartwire import stopping
 from cartwire.errors import ConfigError, SourceError
-from cartwire.lock import LeaseTaken, holder, lease
+from cartwire.lock import LeaseTaken, holder, lease, sweep_path
 from clients.commercetools import CommercetoolsClient
 from clients.commercetools_errors import MissingScope
-from flows.sweep_run import run_sweep
+from flows.schedules import SCHEDULES
+from flows.sweep_run import SweepRunning, run_sweep
+from flows.worker import imported
 from ingestion.ids import SeenIds, read_ids
 from ingestion.report import silent
 from ingestion.sweep import SweepReport, Swept, TooManyVanished, mark_vanished
@@ -115,7 +118,7 @@ def test_a_sweep_that_fails_halfway_marks_nothing(world: World, kind: str, more:
     with pytest.raises(SourceError):
         sweep(world)
     assert findings(world) == []
-    assert list(world.settings.state_dir.glob("sweep-*")) == []
+    assert not (world.settings.state_dir / "sweep").exists()
 
 
 def test_what_passes_by_itself_is_waited_out(world: World) -> None:
@@ -237,6 +240,17 @@ def test_no_sync_waits_while_the_ids_are_read_and_the_marks_need_the_lease(world
     assert findings(world) == marked != []
 
 
+def test_one_sweep_runs_at_a_time_and_clears_up_after_a_killed_one(world: World) -> None:
+    left = world.settings.state_dir / "sweep" / "customers.parquet"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half a file")
+    with lease(sweep_path(world.settings.ledger)), pytest.raises(SweepRunning, match="another sweep is running"):
+        run_sweep(world.settings)
+    assert left.exists()
+    run_sweep(world.settings)
+    assert not left.parent.exists()
+
+
 def test_a_sweep_needs_a_warehouse_and_known_resources(world: World) -> None:
     nowhere = world.settings.model_copy(update={"warehouse": world.settings.warehouse.with_name("none.duckdb")})
     with pytest.raises(ConfigError, match="cartwire sync"):
@@ -265,3 +279,25 @@ def test_another_project_is_refused_before_anything_is_compared(world: World) ->
 def quick_retries() -> Iterator[None]:
     with patch("clients.commercetools.RetryPolicy", lambda: QUICK):
         yield
+
+
+def test_a_worker_that_is_asked_to_end_leaves_the_sweep_at_the_next_page_with_nothing_marked(world: World) -> None:
+    delete(world, "customers", *ids_of(world, "customers", 1))
+    steps: list[str] = []
+
+    def ask_to_end(step: str, done: int, total: int | None) -> None:
+        steps.append(step)
+        stopping.request()
+
+    with stopping.on_signals(), pytest.raises(stopping.RunStopped):
+        run_sweep(world.settings, trigger="schedule", progress=ask_to_end)
+    assert steps == ["customers"]
+    assert findings(world) == []
+
+
+def test_a_nightly_schedule_runs_the_sweep_and_its_report_has_what_a_worker_writes_down(world: World) -> None:
+    (nightly,) = [row for row in SCHEDULES if row.name == "sweep"]
+    assert nightly.is_daily
+    report = imported(nightly.function)(world.settings, trigger="schedule")
+    assert (report.run_id[:6], report.exit_code) == ("sweep-", 0)
+    assert imported(nightly.flow).name == "sweep"
