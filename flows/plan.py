@@ -58,12 +58,14 @@ class Plan:
 
     Attributes:
         history: facts that would be set aside as history, per kind.
+        is_first: no sync has met these projects yet.
         unbuilt: changed model → why it could not be built; a sync would hold everything of it.
     """
 
     kinds: tuple[PlannedKind, ...]
     history: dict[str, int]
     unbuilt: dict[str, str]
+    is_first: bool
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -79,20 +81,25 @@ def plan(settings: Settings, *, progress: Progress = no_progress, in_clear: bool
         fold(run.warehouse, run.ledger)
         load(run)
         build(run)
-        contracts = load_contracts(REPOSITORY / "models")
-        held = held_objects(run, contracts)
-        rest = [model for model in MODELS_OF_THE_REST if model in run.built]
-        guarded = stage_volume(run.warehouse, run.ledger, rest, held).held
-        policy = Policy(contracts=contracts, held=held, held_by_guard=guarded)
-        models = ["changed_withdrawals", *rest]
-        kinds = tuple(
-            planned
-            for model in models
-            for table in tables_of_kinds(run.warehouse.table(f"changes.{model}").to_arrow_table(), contracts)
-            for planned in _kinds(table, policy, contracts, settings, in_clear)
-        )
-        unbuilt = {model: reason for model, reason in run.undelivered.items() if model not in run.built}
-        return Plan(kinds, _history(run), unbuilt)
+        return planned(run, in_clear=in_clear)
+
+
+def planned(run: Run, *, in_clear: bool = False) -> Plan:
+    """Judge what a run has built. Reads; the run's warehouse and ledger stay as they are."""
+    contracts = load_contracts(REPOSITORY / "models")
+    held = held_objects(run, contracts)
+    rest = [model for model in MODELS_OF_THE_REST if model in run.built]
+    guarded = stage_volume(run.warehouse, run.ledger, rest, held).held
+    policy = Policy(contracts=contracts, held=held, held_by_guard=guarded)
+    models = ["changed_withdrawals", *rest]
+    kinds = tuple(
+        one
+        for model in models
+        for table in tables_of_kinds(run.warehouse.table(f"changes.{model}").to_arrow_table(), contracts)
+        for one in _kinds(table, policy, contracts, run.settings, in_clear)
+    )
+    unbuilt = {model: reason for model, reason in run.undelivered.items() if model not in run.built}
+    return Plan(kinds, _history(run), unbuilt, run.ledger.go_live_at() is None)
 
 
 def _kinds(

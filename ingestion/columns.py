@@ -80,6 +80,16 @@ MESSAGE_TYPES: Columns = {
     "subscription_policy": Kind.text,
     "read_at": Kind.moment,
 }
+PURCHASES: Columns = {
+    "purchase_key": Kind.text,
+    "purchase_id": Kind.text,
+    "email": Kind.text,
+    "user_id": Kind.text,
+    "total": Kind.text,
+    "created_at": Kind.moment,
+    "document": Kind.json,
+    "read_at": Kind.moment,
+}
 LISTS: Columns = {
     "id": Kind.integer,
     "name": Kind.text,

@@ -1,6 +1,6 @@
 """Iterable's side into `raw_iterable`: what people did there must be known before anything is written there.
 
-- users: one export, the first time this warehouse meets the project;
+- users, and purchases of the last months: one export each, the first time this warehouse meets the project;
 - unsubscribes: since the last look, with an overlap, because events become visible late and our clock is not Iterable's;
 - channels, message types and lists: always, they are small;
 - members of the lists that config/iterable_lists.csv names: once per list, for they can be read five times a minute only.
@@ -27,7 +27,7 @@ from cartwire import clock
 from cartwire.settings import Settings
 from clients.iterable import IterableClient
 from ingestion import engine
-from ingestion.columns import CHANNELS, LIST_MEMBERS, LISTS, MESSAGE_TYPES, UNSUBSCRIBES, USERS, Table
+from ingestion.columns import CHANNELS, LIST_MEMBERS, LISTS, MESSAGE_TYPES, PURCHASES, UNSUBSCRIBES, USERS, Table
 from ingestion.paging import iso
 from ingestion.report import LoadReport, Progress, silent
 
@@ -38,6 +38,8 @@ BEGINNING = datetime(2013, 1, 1, tzinfo=UTC)
 OVERLAP = timedelta(hours=24)
 AHEAD = timedelta(hours=1)
 """How far beyond our clock an export reaches, so that a slow clock hides nothing."""
+PURCHASES_LOOK_BACK = timedelta(days=90)
+"""No purchase that may still be sent is older: its maximum age in config/objects.csv is a week as shipped."""
 CHUNK_ROWS = 5_000
 
 USERS_TABLE = Table(schema=SCHEMA, name="users", columns=USERS, keys=("user_key",), is_insert_only=True)
@@ -47,11 +49,14 @@ USERS_REPLACED = replace(USERS_TABLE, is_replaced=True)
 UNSUBSCRIBES_TABLE = Table(schema=SCHEMA, name="unsubscribes", columns=UNSUBSCRIBES, keys=("event_key",), is_insert_only=True)
 CHANNELS_TABLE = Table(schema=SCHEMA, name="channels", columns=CHANNELS)
 MESSAGE_TYPES_TABLE = Table(schema=SCHEMA, name="message_types", columns=MESSAGE_TYPES)
+PURCHASES_TABLE = Table(schema=SCHEMA, name="purchases", columns=PURCHASES, keys=("purchase_key",), is_insert_only=True)
+PURCHASES_REPLACED = replace(PURCHASES_TABLE, is_replaced=True)
 LISTS_TABLE = Table(schema=SCHEMA, name="lists", columns=LISTS)
 LIST_MEMBERS_TABLE = Table(schema=SCHEMA, name="list_members", columns=LIST_MEMBERS, keys=("member_key",), is_insert_only=True)
 LIST_MEMBERS_REPLACED = replace(LIST_MEMBERS_TABLE, is_replaced=True)
 TABLES = [
     USERS_TABLE,
+    PURCHASES_TABLE,
     UNSUBSCRIBES_TABLE,
     CHANNELS_TABLE,
     MESSAGE_TYPES_TABLE,
@@ -123,6 +128,7 @@ class _Load:
             "message_types": self._message_types(),
             "unsubscribes": self._unsubscribes(),
             "users": self._users(),
+            "purchases": self._purchases(),
             "lists": self.lists(found := self._client.lists()),
             "list_members": self._list_members(found),
         }
@@ -191,6 +197,18 @@ class _Load:
         yield from self._tables(USERS_TABLE if is_first_project else USERS_REPLACED, map(_user, users))
         state["users_of_project"] = self._project
 
+    def _purchases(self) -> Iterator[Any]:
+        """What others sent before us; a row stays as it was at first sight, as with users."""
+        state = engine.state()
+        if state.get("purchases_of_project") == self._project:
+            return
+        purchases = self._client.export("purchase", self._now - PURCHASES_LOOK_BACK, self._now + AHEAD)
+        self._report.requests += 1
+        is_first_project = state.get("purchases_of_project") is None
+        table = PURCHASES_TABLE if is_first_project else PURCHASES_REPLACED
+        yield from self._tables(table, _unrepeated(map(_purchase, purchases)))
+        state["purchases_of_project"] = self._project
+
     def _tables(self, table: Table, rows: Iterable[_Row]) -> Iterator[Any]:
         """Arrow tables of at most CHUNK_ROWS rows; at least one, so that an empty answer empties a replaced table."""
         remaining = iter(rows)
@@ -215,6 +233,20 @@ def _user(document: dict[str, Any]) -> _Row:
     email, user_id = _text(document.get("email")), _text(document.get("userId"))
     user_key = hashlib.sha256(orjson.dumps([email, user_id])).hexdigest()[:32]
     return user_key, email, user_id, orjson.dumps(document).decode()
+
+
+def _purchase(event: dict[str, Any]) -> _Row:
+    body = orjson.dumps(event, option=orjson.OPT_SORT_KEYS)
+    total = event.get("total")
+    return (
+        hashlib.sha256(body).hexdigest()[:32],
+        _text(event.get("id")),
+        _text(event.get("email")),
+        _text(event.get("userId")),
+        str(total) if isinstance(total, int | float) and not isinstance(total, bool) else None,
+        _moment(event.get("createdAt")),
+        body.decode(),
+    )
 
 
 def _unsubscribe(event: dict[str, Any]) -> _Row:

@@ -33,6 +33,10 @@ create table if not exists raw_iterable.message_types (
     id bigint, name varchar, channel_id bigint, subscription_policy varchar, read_at timestamptz,
     _dlt_load_id varchar, _dlt_id varchar
 );
+create table if not exists raw_iterable.purchases (
+    purchase_key varchar, purchase_id varchar, email varchar, user_id varchar, total varchar,
+    created_at timestamptz, document json, read_at timestamptz, _dlt_load_id varchar, _dlt_id varchar
+);
 create table if not exists raw_iterable.lists (
     id bigint, name varchar, list_type varchar, read_at timestamptz, _dlt_load_id varchar, _dlt_id varchar
 );

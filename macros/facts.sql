@@ -1,10 +1,12 @@
 {# Facts (purchases, events) are sent once. Each is an activation model with an id and a time of its
-   own; a fact here is a mapping of relation, object, kind, id and time. #}
+   own; a fact here is a mapping of relation, object, kind, id and time, and
+   of the column that may hold one for a reason of its own. #}
 
 {% macro purchase_fact() -%}
 {{ return({
     'relation': ref('iterable_purchases'),
-    'object': 'purchases', 'kind': 'purchases', 'id': 'purchase_id', 'time': 'ordered_at'
+    'object': 'purchases', 'kind': 'purchases', 'id': 'purchase_id', 'time': 'ordered_at',
+    'hold': 'own_hold_reason'
 }) }}
 {%- endmacro %}
 
@@ -92,7 +94,7 @@ addressed as (
         open_facts.*,
         recipients.email,
         recipients.user_id,
-        recipients.hold_reason,
+        coalesce(recipients.hold_reason{{ ', open_facts.' ~ fact.hold if fact.hold }}) as hold_reason,
         recipients.is_reachable or people_in_run.person_key is not null as is_at_iterable,
         open_facts.without_consent = 'suppress' and not recipients.has_messageable_channel
             as lacks_consent,

@@ -21,6 +21,7 @@ VERBS = {
     "plan": "Show what a sync would send now; sends nothing.",
     "sweep": "Find and mark what was deleted in commercetools without a word.",
     "status": "Recent runs, what is held, how old the last complete sync is.",
+    "adopt": "Look at a living project before the first sync; writes a page, sends nothing.",
     "rejections": "Rows that were refused, with the reason.",
     "pause": "Stop sending, all of it or some objects, until resumed; withdrawals still go.",
     "resume": "Lift a pause.",

@@ -55,6 +55,8 @@ def _text(plan: Plan) -> str:
             lines.append(f"{title} e.g.: {', '.join(kind.examples)}")
         lines += [f"{title}: {rows_held} not sent: {reason}" for reason, rows_held in kind.reasons.items()]
     lines += [f"! {model} is held: {reason}" for model, reason in plan.unbuilt.items()]
+    if plan.is_first:
+        lines.append("\nfirst contact with these projects: `cartwire adopt` shows what others keep there and what would conflict")
     if plan.history:
         lines.append("\nset aside as history: " + ", ".join(f"{rows} {kind}" for kind, rows in plan.history.items()))
     return "\n".join(lines)

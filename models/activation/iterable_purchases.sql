@@ -72,13 +72,25 @@ items as (
     group by sendable.order_id
 ),
 
+sent_by_others as (
+    select
+        found.order_id,
+        found.found_rule
+    from {{ ref('int_orders__found_at_iterable') }} as found
+    inner join {{ ref('found_purchases') }} as found_purchases
+        on found.found_rule = found_purchases.rule and found_purchases.decision = 'hold'
+),
+
 joined as (
     select
         purchased.*,
+        'another tool sent this purchase to Iterable: ' || sent_by_others.found_rule
+            as own_hold_reason,
         case when sendable.order_id is not null then coalesce(items.items, []) end as items
     from purchased
     left join sendable on purchased.order_id = sendable.order_id
     left join items on purchased.order_id = items.order_id
+    left join sent_by_others on purchased.order_id = sent_by_others.order_id
 ),
 
 fingerprinted as (

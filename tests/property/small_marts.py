@@ -36,7 +36,9 @@ CHANGED = (
     "changed_carts",
     "changed_events",
 )
-_SELECTED = ("resource_type:seed", "stg_iterable__users", "stg_iterable__user_fields", "activation", "changes")
+_FOUND = ("stg_iterable__lists", "stg_iterable__list_members", "stg_iterable__purchases", "int_lists__kept", "int_lists__flags",
+    "int_orders__found_at_iterable")  # fmt: skip
+_SELECTED = ("resource_type:seed", "stg_iterable__users", "stg_iterable__user_fields", *_FOUND, "activation", "changes")
 _LINES = """struct(line_number bigint, product_id varchar, sku varchar, product_name varchar, quantity bigint,
     unit_price decimal(28,12), line_total decimal(28,4), category_breadcrumbs varchar[], is_gift boolean,
     image_url varchar, product_url varchar)[]"""
@@ -50,7 +52,8 @@ create table marts.profiles (profile_id varchar, profile_type varchar, subject v
     source_modified_at timestamp, is_test boolean);
 create table marts.customer_metrics (profile_id varchar, currency_code varchar, order_count bigint,
     lifetime_value_gross decimal(28,4), lifetime_value_net decimal(28,4), average_order_value decimal(28,4),
-    first_purchase_at timestamp, last_purchase_at timestamp, top_categories varchar[], last_cart_at timestamp);
+    first_purchase_at timestamp, last_purchase_at timestamp, top_categories varchar[], last_cart_at timestamp,
+    is_repeat_customer boolean);
 create table marts.consent_state (profile_id varchar, person_key varchar, channel varchar, purpose varchar,
     status varchar, is_messageable boolean, stated_at timestamp);
 create table intermediate.int_profiles__mapped_attributes (profile_id varchar, iterable_field varchar, "type" varchar,
