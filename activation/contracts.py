@@ -47,6 +47,8 @@ class Column:
         unit: unit of a number, for people; may be empty.
         personal: True where the value identifies or describes a person; such values never reach a log or a document.
         may_trigger: True where a journey may legitimately start on this field.
+        is_compared: False where another value is no other content, such as a version that rises by itself.
+        reason: what a refused row is told, where the rule behind the bounds says more than they do.
         owner: who answers for the field.
     """
 
@@ -62,6 +64,8 @@ class Column:
     unit: str = ""
     personal: bool = False
     may_trigger: bool = False
+    is_compared: bool = True
+    reason: str = ""
     owner: str = ""
 
 
@@ -69,7 +73,10 @@ class Column:
 class Contract:
     """What one kind of outbound row promises: its model, its place at Iterable, and its columns in file order.
 
-    `is_transition`: it tells of a plain field's change, which has no id of its own; one authority per installation dates it.
+    Attributes:
+        version: of the schema, as published; a change that breaks a reader needs the next one.
+        is_transition: it tells of a plain field's change, which has no id of its own; one authority per installation dates it.
+        for_deleted: about people who are gone from the shop, and told as long as Iterable has them.
     """
 
     model: str
@@ -78,7 +85,9 @@ class Contract:
     endpoint: str = ""
     since: int = 1
     id_rule: str = ""
+    version: int = 1
     is_transition: bool = False
+    for_deleted: bool = False
     columns: tuple[Column, ...] = ()
 
     @property
@@ -87,10 +96,10 @@ class Contract:
         return tuple(column for column in self.columns if column.field is not None)
 
 
-_MODEL_KEYS = frozenset({"object", "kind", "endpoint", "since", "id_rule", "is_transition"})
+_MODEL_KEYS = frozenset({"object", "kind", "endpoint", "since", "version", "id_rule", "is_transition", "for_deleted"})
 _COLUMN_KEYS = frozenset(Column.__slots__) - {"name"}
-_BOOLEANS = ("required", "personal", "may_trigger")
-_TEXTS = ("field", "pattern", "unit", "owner")
+_BOOLEANS = ("required", "personal", "may_trigger", "is_compared")
+_TEXTS = ("field", "pattern", "unit", "reason", "owner")
 
 
 def load_contracts(models_dir: Path) -> Mapping[tuple[str, str], Contract]:
@@ -160,14 +169,16 @@ def _meta(node: Mapping[str, Any]) -> Mapping[str, Any]:
 def _contract(file_name: str, model: Mapping[str, Any], meta: Mapping[str, Any]) -> Contract:
     place = f"{file_name}: model {model['name']}"
     _refuse_unknown(place, meta, _MODEL_KEYS)
-    since = meta.get("since", 1)
-    if isinstance(since, bool) or not isinstance(since, int) or since < 1:
-        raise ConfigError(f"{place}: 'since' must be a contract version, a whole number from 1")
+    for key in ("since", "version"):
+        number = meta.get(key, 1)
+        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+            raise ConfigError(f"{place}: '{key}' must be a contract version, a whole number from 1")
     for key in ("object", "kind", "endpoint", "id_rule"):
         if not isinstance(meta.get(key, ""), str):
             raise ConfigError(f"{place}: '{key}' must be text")
-    if not isinstance(meta.get("is_transition", False), bool):
-        raise ConfigError(f"{place}: 'is_transition' must be true or false")
+    for key in ("is_transition", "for_deleted"):
+        if not isinstance(meta.get(key, False), bool):
+            raise ConfigError(f"{place}: '{key}' must be true or false")
     columns = []
     for entry in model.get("columns") or ():
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
@@ -180,9 +191,11 @@ def _contract(file_name: str, model: Mapping[str, Any], meta: Mapping[str, Any])
         object=meta["object"],
         kind=meta.get("kind") or meta["object"],
         endpoint=meta.get("endpoint", ""),
-        since=since,
+        since=meta.get("since", 1),
+        version=meta.get("version", 1),
         id_rule=meta.get("id_rule", ""),
         is_transition=meta.get("is_transition", False),
+        for_deleted=meta.get("for_deleted", False),
         columns=tuple(columns),
     )
 
@@ -211,6 +224,8 @@ def _column(place: str, name: str, meta: Mapping[str, Any]) -> Column:
         unit=meta.get("unit") or "",
         personal=meta.get("personal", False),
         may_trigger=meta.get("may_trigger", False),
+        is_compared=meta.get("is_compared", True),
+        reason=meta.get("reason") or "",
         owner=meta.get("owner") or "",
     )
     _refuse_misplaced_rules(place, column)

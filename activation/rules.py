@@ -154,6 +154,7 @@ def _number_rules(column: Column) -> Iterator[Rule]:
         phrase = f"must be at most {column.maximum}"
     else:
         phrase = "must be finite"
+    phrase = column.reason or phrase
     if column.type is FieldType.DOUBLE:
         low = -sys.float_info.max if low is None else low
         high = sys.float_info.max if high is None else high

@@ -1,13 +1,13 @@
 {# CommerceItem of Iterable from a line; the envelope (market, store, channel, currency, locale) is
-   the order's or cart's. #}
-{% macro commerce_item(line, owner) -%}
+   the order's or cart's. quantity: of a part of the line, whose total then nobody states. #}
+{% macro commerce_item(line, owner, quantity=none) -%}
 {{ struct_of([
     ('id', line ~ '.product_id'),
     ('sku', line ~ '.sku'),
     ('name', line ~ '.product_name'),
     ('price', line ~ '.unit_price'),
-    ('quantity', 'cast(' ~ line ~ '.quantity as bigint)'),
-    ('line_total', line ~ '.line_total'),
+    ('quantity', 'cast(' ~ (quantity or line ~ '.quantity') ~ ' as bigint)'),
+    ('line_total', 'cast(null as decimal(28, 4))' if quantity else line ~ '.line_total'),
     ('categories', line ~ '.category_breadcrumbs'),
     ('image_url', line ~ '.image_url'),
     ('url', line ~ '.product_url'),

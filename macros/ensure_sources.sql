@@ -2,7 +2,7 @@
    would fail on an empty warehouse. dlt takes over tables that are already there. Idempotent, a few
    milliseconds. #}
 {% macro ensure_sources() -%}
-{%- for schema in ['raw', 'raw_iterable', 'control', 'delivered'] %}
+{%- for schema in ['raw', 'raw_iterable', 'raw_storefront', 'control', 'delivered'] %}
 create schema if not exists {{ schema }};
 {%- endfor %}
 {%- for resource in commercetools_resources() %}
@@ -43,6 +43,9 @@ create table if not exists raw_iterable.lists (
 create table if not exists raw_iterable.list_members (
     member_key varchar, list_id bigint, identifier varchar, read_at timestamptz,
     _dlt_load_id varchar, _dlt_id varchar
+);
+create table if not exists raw_storefront.product_views (
+    view_id varchar, customer_id varchar, email varchar, product_id varchar, viewed_at timestamptz
 );
 create table if not exists control.run (
     run_id varchar, as_of timestamp, go_live_at timestamp, project_key varchar, identity varchar,

@@ -24,7 +24,7 @@ insert into {{ ref('new_held_history') }}
 {%- endfor -%}
 {%- for name, rules in columns if rules.field and rules.type != 'items' -%}
 {%- set value = canonical_value(name, rules.type) -%}
-{%- do compared.append((rules.field, rules.type, name)) -%}
+{%- if rules.is_compared -%}{%- do compared.append((rules.field, rules.type, name)) -%}{%- endif -%}
 {%- do fields.append(struct_of([
     ('field', "'" ~ rules.field ~ "'"), ('type', "'" ~ rules.type ~ "'"), ('value', value)
 ])) -%}
@@ -33,8 +33,16 @@ insert into {{ ref('new_held_history') }}
     fact, 6,
     ['[' ~ fields | join(', ') ~ '] as fields', (items | first or 'cast(null as ' ~ items_type() ~ ')') ~ ' as items'],
     row_fingerprint(compared),
-    has_order='order_id' in columns | map('first') | list
+    has_order='order_id' in columns | map('first') | list,
+    for_deleted=event_rules(fact.kind).for_deleted
 ) }}
+{%- endmacro %}
+
+{# What an event's contract says of the event as a whole. Nothing while dbt parses. #}
+{% macro event_rules(kind) -%}
+{%- if not execute -%}{{ return({}) }}{%- endif -%}
+{%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ kind] -%}
+{{ return((node.config.meta or node.meta).get('cartwire', {})) }}
 {%- endmacro %}
 
 {# (column, rules) of an event's contract, in the order of its YAML. Empty while dbt parses. #}
@@ -45,11 +53,47 @@ insert into {{ ref('new_held_history') }}
 {%- for column in node.columns.values() -%}
 {%- set rules = (column.config.meta or column.meta).get('cartwire') -%}
 {%- if rules -%}
-{%- set known = {'type': 'string', 'field': none} -%}
+{%- set known = {'type': 'string', 'field': none, 'is_compared': true} -%}
 {%- do known.update(rules) -%}
 {%- do columns.append((column.name, known)) -%}
 {%- endif -%}
 {%- endfor -%}
 {%- endif -%}
 {{ return(columns) }}
+{%- endmacro %}
+
+{# What every event and purchase says about itself, after its own columns. Needs the CTE `people`
+   (profiles with an address).
+   owner: alias that has market, store, channel, country, locale and currency.
+   campaign: alias that has campaign_id and template_id; none where the record has none.
+   currency: of the amounts, where it is not the owner's. #}
+{% macro event_envelope(owner, resource_type, resource_id, resource_version, occurred_at, modified_at, campaign=none, currency=none) -%}
+people.profile_id,
+people.person_key,
+people.customer_id,
+case when people.customer_id is null then people.person_key end as guest_id,
+{{ currency or owner ~ '.currency_code' }},
+{{ owner }}.market_code,
+{{ owner }}.store_key,
+{{ owner }}.channel_key,
+{{ owner }}.country_code,
+{{ owner }}.locale,
+'{{ resource_type }}' as resource_type,
+{{ resource_id }} as resource_id,
+cast({{ resource_version }} as bigint) as resource_version,
+{{ campaign ~ '.campaign_id' if campaign else 'cast(null as bigint) as campaign_id' }},
+{{ campaign ~ '.template_id' if campaign else 'cast(null as bigint) as template_id' }},
+{{ occurred_at }} as occurred_at,
+{{ modified_at }} as source_modified_at,
+coalesce({{ occurred_at }} < {{ go_live_at() }}, false) as is_backfill,
+people.is_test
+{%- endmacro %}
+
+{# Whether an event may still be sent for its age, whatever its kind's: only then are its items
+   listed, because listing those of all history would dominate every build. #}
+{% macro may_be_sent(occurred_at) -%}
+{{ occurred_at }} >= {{ go_live_at() }}
+and {{ ts_add_hours(
+    occurred_at, "(select max(kinds.max_age_hours) from " ~ ref('objects') ~ " as kinds where kinds.object = 'events')"
+) }} > {{ as_of() }}
 {%- endmacro %}

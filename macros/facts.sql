@@ -73,8 +73,9 @@ where history_reason is not null and not is_settled_for_good
 {# Facts of one kind that may still be sent, with their verdict: the common columns of changed
    rows, then `columns`, each a name or a SQL expression with its name.
    fingerprint: over the content; compared with the last verdict of a row that is not sent again.
-   has_order: the rows name their order in order_id. #}
-{% macro changed_facts(fact, lane, columns, fingerprint, has_order) -%}
+   has_order: the rows name their order in order_id.
+   for_deleted: about people who are gone from the shop; told as long as Iterable has them, else not. #}
+{% macro changed_facts(fact, lane, columns, fingerprint, has_order, for_deleted=false) -%}
 {%- set orders = ref('orders') -%}
 with open_facts as (
     {{ open_facts(fact) }}
@@ -94,7 +95,11 @@ addressed as (
         open_facts.*,
         recipients.email,
         recipients.user_id,
-        coalesce(recipients.hold_reason{{ ', open_facts.' ~ fact.hold if fact.hold }}) as hold_reason,
+        {% if for_deleted -%}
+            cast(null as varchar)
+        {%- else -%}
+            coalesce(recipients.hold_reason{{ ', open_facts.' ~ fact.hold if fact.hold }})
+        {%- endif %} as hold_reason,
         recipients.is_reachable or people_in_run.person_key is not null as is_at_iterable,
         open_facts.without_consent = 'suppress' and not recipients.has_messageable_channel
             as lacks_consent,
@@ -112,6 +117,9 @@ addressed as (
             from {{ orders }} as deleted_orders
             where deleted_orders.order_id = open_facts.order_id and deleted_orders.is_deleted
         )
+        {%- endif %}
+        {%- if for_deleted %}
+            and recipients.is_reachable
         {%- endif %}
 ),
 

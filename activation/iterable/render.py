@@ -23,6 +23,7 @@ from clients.endpoints import BODY_BYTES_MAX
 ENVELOPE_BYTES = 64  # {"users":[...]} and the like
 FRAGMENT_BYTES_MAX = BODY_BYTES_MAX - ENVELOPE_BYTES
 CONSENT_PREFIX = "consent."
+_API_FIELDS = ("campaignId", "templateId")  # of events and purchases: beside the data fields, and what attribution reads
 _RESERVED = frozenset({"email", "userId", "consent", "unsubscribedChannelIds"})
 
 Row = Mapping[str, Any]
@@ -123,15 +124,19 @@ def _refuse_reserved(data: Mapping[str, Any]) -> None:
         raise Unrenderable(f"field name {min(reserved)} is reserved")
 
 
-def _data_fields(row: Row, contract: Contract | None, envelope: frozenset[str]) -> dict[str, Any]:
-    """The contract's fields with a value; facts leave null out, since there is nothing to clear."""
-    data: dict[str, Any] = {}
+def _fact_fields(row: Row, contract: Contract | None, envelope: frozenset[str]) -> dict[str, Any]:
+    """`dataFields` and, beside them, the API's own fields, of a purchase or event.
+
+    The contract's fields with a value; facts leave null out, since there is nothing to clear.
+    """
+    data: dict[str, Any] = {"schemaVersion": contract.version} if contract else {}
     for column in contract.fields if contract else ():
         field = column.field or ""
         if field not in envelope and (value := typed(field, column.type, row.get(column.name))) is not None:
             data[field] = value
     _refuse_reserved(data)
-    return data
+    beside = {name: data.pop(name) for name in _API_FIELDS if name in data}
+    return {"dataFields": data, **beside}
 
 
 def _items(row: Row) -> list[dict[str, Any]]:
@@ -189,7 +194,7 @@ def _purchase(row: Row, contract: Contract | None) -> dict[str, Any]:
         "items": _items(row),
         "total": typed("total", FieldType.DOUBLE, row["total"]),
         "createdAt": _seconds(row["occurred_at"]),
-        "dataFields": _data_fields(row, contract, frozenset({"id", "items", "total", "createdAt"})),
+        **_fact_fields(row, contract, frozenset({"id", "items", "total", "createdAt"})),
     }
 
 
@@ -204,7 +209,7 @@ def _event(row: Row, contract: Contract | None) -> dict[str, Any]:
         "eventName": row["kind"],
         **identity(row),
         "createdAt": _seconds(row["occurred_at"]),
-        "dataFields": _data_fields(row, contract, frozenset({"id", "eventName", "createdAt"})),
+        **_fact_fields(row, contract, frozenset({"id", "eventName", "createdAt"})),
     }
 
 

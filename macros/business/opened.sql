@@ -66,3 +66,48 @@ end
 {% macro phone_of(address) -%}
 coalesce(nullif(trim({{ address }}.mobile), ''), nullif(trim({{ address }}.phone), ''))
 {%- endmacro %}
+
+{# What was asked for shipping before tax is added: after its discount, else its price. #}
+{% macro shipping_price_minor(info) -%}
+coalesce({{ money_minor(info ~ '.discountedPrice.value') }}, {{ money_minor(info ~ '.price') }}, 0)
+{%- endmacro %}
+
+{# What is in a basket, as text that changes when a line or its quantity does. #}
+{% macro basket_content(lines) -%}
+{{ list_text(list_map(
+    lines, 'line', "coalesce(line.id, '') || ' ' || coalesce(line.productId, '') || ' ' || coalesce(line.variant.sku, '')"
+    ~ " || ' ' || coalesce(cast(line.quantity as varchar), '')"
+), 'chr(31)') }}
+{%- endmacro %}
+
+{# The furthest step towards an order that a cart has taken; null before the first. commercetools has no such field. #}
+{% macro checkout_step(document) -%}
+case
+    when {{ list_size(document ~ '.paymentInfo.payments') }} > 0 then 'payment'
+    when {{ document }}.shippingInfo.shippingMethodName is not null then 'shipping_method'
+    when {{ document }}.shippingAddress.country is not null then 'shipping_address'
+end
+{%- endmacro %}
+
+{# Keys of a cart that checkout_step reads. #}
+{% macro shape_checkout() -%}
+{{ return({
+    'paymentInfo': {'payments': [{'id': 'text'}]},
+    'shippingInfo': {'shippingMethodName': 'text'},
+    'shippingAddress': {'country': 'text'}
+}) }}
+{%- endmacro %}
+
+{# Where orders and carts keep what they are attributed to (config/order_attributes.csv), one row. #}
+{% macro attribution_paths() -%}
+select
+        max(source_path) filter (where attribute = 'campaign_id') as campaign_path,
+        max(source_path) filter (where attribute = 'template_id') as template_path
+    from {{ ref('order_attributes') }}
+{%- endmacro %}
+
+{# For unopened(): a document opened under other paths is opened again. #}
+{% macro attribution_paths_stand() -%}
+opened_before.campaign_path is not distinct from (select paths.campaign_path from paths)
+            and opened_before.template_path is not distinct from (select paths.template_path from paths)
+{%- endmacro %}

@@ -39,8 +39,24 @@
 {{ return({
     'price': shape_money(),
     'discountedPrice': {'value': shape_money()},
-    'taxedPrice': {'totalGross': shape_money()}
+    'taxedPrice': {'totalGross': shape_money()},
+    'deliveries': [{
+        'id': 'text',
+        'createdAt': 'text',
+        'items': [shape_moved_item()],
+        'parcels': [{
+            'id': 'text',
+            'createdAt': 'text',
+            'trackingData': {'trackingId': 'text', 'carrier': 'text'},
+            'items': [shape_moved_item()]
+        }]
+    }]
 }) }}
+{%- endmacro %}
+
+{# A line and how many of it, as deliveries and parcels list them. #}
+{% macro shape_moved_item() -%}
+{{ return({'id': 'text', 'quantity': 'long'}) }}
 {%- endmacro %}
 
 {% macro shape_transaction() -%}
@@ -56,4 +72,19 @@
     'phone': 'text',
     'mobile': 'text'
 }) }}
+{%- endmacro %}
+
+{# Where an order goes, of an address. #}
+{% macro shape_place() -%}
+{{ return({
+    'firstName': 'text', 'lastName': 'text', 'company': 'text', 'streetName': 'text', 'streetNumber': 'text',
+    'additionalStreetInfo': 'text', 'postalCode': 'text', 'city': 'text', 'region': 'text', 'country': 'text'
+}) }}
+{%- endmacro %}
+
+{# One text of it, in which every part has its place: equal texts are equal addresses. #}
+{% macro place_content(address) -%}
+{%- set texts = [] -%}
+{%- for key in shape_place() -%}{%- do texts.append("coalesce(" ~ address ~ "." ~ key ~ ", '')") -%}{%- endfor -%}
+{{ texts | join(" || chr(31) || ") }}
 {%- endmacro %}

@@ -47,3 +47,15 @@ epoch_ms({{ expression }})
 {% macro duckdb__ts_in_zone(expression, zone) -%}
 (({{ expression }} at time zone 'UTC') at time zone {{ zone }})
 {%- endmacro %}
+
+{# As ts_add_hours, in minutes. #}
+{% macro ts_add_minutes(expression, minutes) %}{{ return(adapter.dispatch('ts_add_minutes', 'cartwire')(expression, minutes)) }}{% endmacro %}
+{% macro duckdb__ts_add_minutes(expression, minutes) -%}
+({{ expression }} + to_minutes(cast({{ minutes }} as bigint)))
+{%- endmacro %}
+
+{# Whole minutes from one time to another. #}
+{% macro ts_minutes_between(earlier, later) %}{{ return(adapter.dispatch('ts_minutes_between', 'cartwire')(earlier, later)) }}{% endmacro %}
+{% macro duckdb__ts_minutes_between(earlier, later) -%}
+date_sub('minute', {{ earlier }}, {{ later }})
+{%- endmacro %}

@@ -7,7 +7,8 @@ with orders as (
 ),
 
 people as (
-    select * from {{ ref('iterable_users') }}
+    select * from {{ ref('profiles') }}
+    where email is not null
 ),
 
 lines as (
@@ -18,24 +19,19 @@ purchased as (
     select
         orders.order_id,
         {{ fact_id('purchase', ['orders.order_id']) }} as purchase_id,
-        orders.profile_id,
-        people.person_key,
         orders.order_number,
         orders.order_total as total,
         orders.order_total_net as total_net,
         orders.tax_total,
         orders.discount_total,
         orders.shipping_total,
-        orders.currency_code,
-        orders.market_code,
-        orders.store_key,
-        orders.channel_key,
-        orders.country_code,
-        orders.locale,
+        orders.unexplained_total,
         orders.is_guest,
         orders.ordered_at,
-        orders.source_modified_at,
-        people.is_test
+        {{ event_envelope(
+            'orders', 'order', 'orders.order_id', 'orders.order_version', 'orders.ordered_at',
+            'orders.source_modified_at', campaign='orders'
+        ) }}
     from orders
     inner join people on orders.profile_id = people.profile_id
 ),

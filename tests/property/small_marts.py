@@ -60,20 +60,46 @@ create table intermediate.int_profiles__mapped_attributes (profile_id varchar, i
     "value" varchar);
 create table marts.orders (order_id varchar, order_number varchar, profile_id varchar, is_counted boolean,
     order_total decimal(28,4), order_total_net decimal(28,4), tax_total decimal(28,4), discount_total decimal(28,4),
-    shipping_total decimal(28,4), currency_code varchar, market_code varchar, store_key varchar, channel_key varchar,
+    shipping_total decimal(28,4), unexplained_total decimal(28,4) default 0, template_id bigint, campaign_id bigint,
+    cart_id varchar, order_version bigint, currency_code varchar, market_code varchar, store_key varchar, channel_key varchar,
     country_code varchar, locale varchar, is_guest boolean, ordered_at timestamp, source_modified_at timestamp,
     is_deleted boolean);
-create table marts.order_lines (order_id varchar, line_number bigint, product_id varchar, sku varchar,
+create table marts.order_lines (order_line_id varchar, order_id varchar, line_number bigint, product_id varchar, sku varchar,
     product_name varchar, quantity bigint, unit_price decimal(28,12), line_total decimal(28,4),
     category_breadcrumbs varchar[], is_gift boolean, image_url varchar, product_url varchar);
 create table marts.refunds (refund_id varchar, order_id varchar, payment_id varchar, transaction_id varchar,
     refund_amount decimal(28,4), currency_code varchar, refunded_at timestamp, source_modified_at timestamp,
     is_full boolean);
-create table marts.carts (cart_id varchar, profile_id varchar, is_current boolean, currency_code varchar,
+create table marts.carts (cart_id varchar, profile_id varchar, is_current boolean, cart_version bigint,
+    campaign_id bigint, template_id bigint, country_code varchar, currency_code varchar,
     cart_total decimal(28,4), lines {_LINES}, market_code varchar, store_key varchar, channel_key varchar,
     locale varchar, source_modified_at timestamp);
-create table intermediate.int_orders__status_changes (order_id varchar, from_status varchar, to_status varchar,
-    changed_at timestamp);
+create table intermediate.int_orders__status_changes (order_id varchar, status_type varchar default 'order',
+    from_status varchar, to_status varchar, changed_at timestamp, authority varchar default 'history');
+create table intermediate.int_orders__content_changes (order_id varchar, content_key varchar, are_lines_changed boolean,
+    is_address_changed boolean, changed_at timestamp);
+create table intermediate.int_orders__deliveries (order_id varchar, delivery_id varchar, parcel_id varchar,
+    carrier varchar, tracking_id varchar, moved_items struct(id varchar, quantity bigint)[], shipped_at timestamp,
+    delivered_at timestamp);
+create table staging.stg_commercetools__return_items (order_id varchar, return_item_id varchar, line_id varchar,
+    quantity bigint, return_status varchar, changed_at timestamp);
+create table intermediate.int_carts__abandonments (cart_id varchar, content_key varchar, stage varchar,
+    idle_minutes integer, idle_since timestamp, ended_at timestamp, due_at timestamp, is_left_alone boolean);
+create table intermediate.int_carts__idle_periods (cart_id varchar, cart_status varchar, content_key varchar,
+    is_empty boolean, checkout_step varchar, started_at timestamp, ended_at timestamp);
+create table intermediate.int_customers__email_changes (customer_id varchar, from_email_key varchar,
+    to_email_key varchar, changed_at timestamp, authority varchar);
+create table intermediate.int_customers__group_changes (customer_id varchar, from_group varchar, to_group varchar,
+    changed_at timestamp, authority varchar);
+create table intermediate.int_customers__loyalty_changes (customer_id varchar, from_tier varchar, to_tier varchar,
+    from_points bigint, to_points bigint, changed_at timestamp);
+create table intermediate.int_customers__guest_links (guest_key varchar, profile_id varchar, customer_id varchar,
+    identity_rule varchar, order_count bigint, linked_at timestamp);
+create table staging.stg_commercetools__customers (customer_id varchar, version bigint, created_at timestamp);
+create table staging.stg_commercetools__customer_deletions (customer_id varchar, deleted_at timestamp);
+create table staging.stg_storefront__product_views (view_id varchar, person_subject varchar, product_id varchar,
+    viewed_at timestamp);
+create table marts.products (product_id varchar, sku varchar, product_name varchar);
 create table intermediate.int_consent__changes (profile_id varchar, channel varchar, purpose varchar,
     from_status varchar, to_status varchar, changed_at timestamp);
 create table staging.stg_commercetools__consent_statements (resource_type varchar, resource_id varchar, version bigint,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -32,6 +33,7 @@ PURCHASE = Contract(
     model="iterable_purchases",
     object="purchases",
     kind="purchases",
+    version=3,
     columns=(
         Column(name="total", field="total", type=FieldType.DOUBLE, required=True),
         Column(name="currency_code", field="currency"),
@@ -97,9 +99,22 @@ def test_an_event_holds_id_name_seconds_and_only_fields_with_a_value() -> None:
     }
     assert fragment("events", row, EVENT) == (
         b'{"createdAt":1793527200,"dataFields":{"isFullRefund":true,"orderId":"o-1",'
-        b'"orderedAt":"2026-10-31T23:59:59.123Z","refundAmount":1200.0,"tags":["a","b"]},'
+        b'"orderedAt":"2026-10-31T23:59:59.123Z","refundAmount":1200.0,"schemaVersion":1,"tags":["a","b"]},'
         b'"eventName":"order_refunded","id":"order-refunded-0a","userId":"c-1"}'
     )
+
+
+def test_attribution_goes_to_the_api_s_own_fields_as_whole_numbers() -> None:
+    row = {
+        **ADA,
+        "subject": "order-refunded-0a",
+        "kind": "order_refunded",
+        "occurred_at": datetime(2026, 11, 1),
+        "campaign_id": 7,
+    }
+    document = json.loads(fragment("events", row, EVENT))
+    assert document["campaignId"] == 7
+    assert "campaignId" not in document["dataFields"]
 
 
 def test_a_purchase_holds_commerce_items_with_everything_else_beneath_data_fields() -> None:
@@ -128,7 +143,7 @@ def test_a_purchase_holds_commerce_items_with_everything_else_beneath_data_field
     assert (
         fragment("purchases", row, PURCHASE)
         == (
-            '{"createdAt":1793527200,"dataFields":{"currency":"JPY"},"id":"purchase-0a","items":[{"categories":["Dairy > Milk"],'
+            '{"createdAt":1793527200,"dataFields":{"currency":"JPY","schemaVersion":3},"id":"purchase-0a","items":[{"categories":["Dairy > Milk"],'
             '"dataFields":{"isGift":false,"lineTotal":1200.0,"market":"jp"},"id":"p-1","imageUrl":"https://img.example.com/1",'
             '"name":"牛乳","price":600.0,"quantity":2}],"total":1200.0,"user":{"userId":"c-1"}}'
         ).encode()

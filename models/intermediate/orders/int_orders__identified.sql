@@ -34,6 +34,9 @@ identified as (
         placed.shipment_status,
         placed.origin,
         placed.campaign_id,
+        placed.template_id,
+        placed.cart_id,
+        placed.version as order_version,
         placed.workflow_state_id,
         placed.business_unit_key,
         placed.discount_code_ids,
@@ -50,6 +53,7 @@ identified as (
         end as total_source,
         coalesce(line_sums.discount_minor, 0) + placed.total_discount_minor as discount_minor,
         placed.shipping_minor + placed.shippings_minor as shipping_minor,
+        placed.unexplained_minor,
         -- place
         placed.known_locale as locale,
         placed.market_code,

@@ -1,13 +1,7 @@
--- Grain: order_id, from_status, to_status, changed_at. One authority per installation says when a
--- status changed: Messages if they were on at go-live, else the versions we read. Mixing them would
--- give one change two times, hence two events.
-with authority as (
-    select coalesce(max(authority), 'history') as authority
-    from {{ source('control', 'authority') }}
-    where kind = 'order_cancelled'
-),
-
-history_start as (
+-- Grain: order_id, status_type, from_status, to_status, changed_at, authority. Messages and the
+-- versions we read both tell when a status changed. An event takes the one that is its authority in
+-- this installation: mixing them would give one change two times, hence two events.
+with history_start as (
     select {{ ts_utc('min(loaded_at)') }} as started_at
     from {{ source('raw', 'customers_history') }}
 ),
@@ -17,16 +11,26 @@ messages as (
 ),
 
 versions as (
-    select
-        *,
-        lag(order_status) over (partition by order_id order by version) as from_status,
-        row_number() over (partition by order_id order by version) = 1 as is_first_seen
-    from {{ ref('stg_commercetools__order_versions') }}
+    {%- for type in ['order', 'payment', 'shipment'] %}
+        select
+            order_id,
+            '{{ type }}' as status_type,
+            version,
+            lag({{ type }}_status) over order_versions as from_status,
+            {{ type }}_status as to_status,
+            row_number() over order_versions = 1 as is_first_seen,
+            created_at,
+            last_modified_at
+        from {{ ref('stg_commercetools__order_versions') }}
+        window order_versions as (partition by order_id order by version)
+        {% if not loop.last %}union all{% endif %}
+    {%- endfor %}
 ),
 
 changes as (
     select
         order_id,
+        status_type,
         from_status,
         to_status,
         occurred_at as changed_at,
@@ -39,23 +43,19 @@ changes as (
     -- looking
     select
         versions.order_id,
+        versions.status_type,
         versions.from_status,
-        versions.order_status as to_status,
+        versions.to_status,
         versions.last_modified_at as changed_at,
         'history' as authority
     from versions
     cross join history_start
     where
-        case
+        versions.to_status is not null
+        and case
             when versions.is_first_seen then versions.created_at >= history_start.started_at
-            else versions.from_status <> versions.order_status
+            else versions.from_status is distinct from versions.to_status
         end
-),
-
-authoritative as (
-    select changes.*
-    from changes
-    inner join authority on changes.authority = authority.authority
 )
 
-select * from authoritative
+select * from changes

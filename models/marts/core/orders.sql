@@ -51,6 +51,7 @@ final as (
         {{ amount('orders.tax_minor', 'orders.fraction_digits') }} as tax_total,
         {{ amount('orders.discount_minor', 'orders.fraction_digits') }} as discount_total,
         {{ amount('orders.shipping_minor', 'orders.fraction_digits') }} as shipping_total,
+        {{ amount('orders.unexplained_minor', 'orders.fraction_digits') }} as unexplained_total,
         orders.total_source,
         {{ amount('coalesce(refunds.refunded_minor, 0)', 'orders.fraction_digits') }}
             as refunded_total,
@@ -60,6 +61,9 @@ final as (
         orders.channel_key,
         orders.country_code,
         orders.campaign_id,
+        orders.template_id,
+        orders.cart_id,
+        orders.order_version,
         orders.ordered_at,
         orders.created_at,
         orders.source_modified_at,

@@ -8,19 +8,29 @@
 -- else.
 {%- set shape = shape_basket() %}
 {%- do shape.update({'cartState': 'text', 'deleteDaysAfterLastModification': 'long'}) %}
-with source as (
-    {{ unopened('carts', 'cart_id') }}
+{%- do shape.update(shape_checkout()) %}
+with paths as (
+    {{ attribution_paths() }}
+),
+
+source as (
+    {{ unopened('carts', 'cart_id', also=attribution_paths_stand()) }}
 ),
 
 opened as (
     select
-        id,
-        version,
-        created_at,
-        last_modified_at,
-        loaded_at,
-        {{ json_open('document', shape) }} as doc
+        source.id,
+        source.version,
+        source.created_at,
+        source.last_modified_at,
+        source.loaded_at,
+        {{ json_open('source.document', shape) }} as doc,
+        paths.campaign_path,
+        paths.template_path,
+        {{ try_json_text_at('source.document', 'paths.campaign_path') }} as campaign_text,
+        {{ try_json_text_at('source.document', 'paths.template_path') }} as template_text
     from source
+    cross join paths
 ),
 
 renamed as (
@@ -35,6 +45,12 @@ renamed as (
         doc.country as country_code,
         doc.locale,
         {{ status_word('doc.cartState') }} as cart_status,
+        {{ checkout_step('doc') }} as checkout_step,
+        {{ basket_content('doc.lineItems') }} as content,
+        try_cast(campaign_text as bigint) as campaign_id,
+        try_cast(template_text as bigint) as template_id,
+        campaign_path,
+        template_path,
         -- commercetools' default where a cart names no lifetime
         coalesce(doc.deleteDaysAfterLastModification, 90) as lifetime_days,
         -- money

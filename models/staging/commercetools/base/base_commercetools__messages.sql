@@ -15,7 +15,13 @@ opened as (
             'type': 'text',
             'resource': {'id': 'text'},
             'orderState': 'text',
-            'oldOrderState': 'text'
+            'oldOrderState': 'text',
+            'paymentState': 'text',
+            'oldPaymentState': 'text',
+            'shipmentState': 'text',
+            'oldShipmentState': 'text',
+            'email': 'text',
+            'customerGroup': {'id': 'text'}
         }) }} as doc
     from source
 ),
@@ -26,8 +32,11 @@ renamed as (
         version,
         doc.type as message_type,
         doc.resource.id as resource_id,
-        {{ status_word('doc.orderState') }} as to_status,
-        {{ status_word('doc.oldOrderState') }} as from_status,
+        {{ status_word('coalesce(doc.orderState, doc.paymentState, doc.shipmentState)') }} as to_status,
+        {{ status_word('coalesce(doc.oldOrderState, doc.oldPaymentState, doc.oldShipmentState)') }}
+            as from_status,
+        {{ fold_email('doc.email') }} as email,
+        doc.customerGroup.id as customer_group_id,
         {{ ts_utc('created_at') }} as created_at,
         {{ ts_utc('loaded_at') }} as loaded_at,
         case
@@ -35,11 +44,19 @@ renamed as (
             when doc.resource.id is null then 'resource.id is missing'
             when doc.type = 'OrderStateChanged' and doc.orderState is null
                 then 'orderState is missing'
+            when doc.type = 'OrderPaymentStateChanged' and doc.paymentState is null
+                then 'paymentState is missing'
+            when doc.type = 'OrderShipmentStateChanged' and doc.shipmentState is null
+                then 'shipmentState is missing'
+            when doc.type = 'CustomerEmailChanged' and doc.email is null then 'email is missing'
         end as rejection_reason
     from opened
-    where doc.type is null or doc.type in (
-        'OrderStateChanged', 'OrderDeleted', 'CustomerDeleted'
-    )
+    where
+        doc.type is null
+        or doc.type in (
+            'OrderStateChanged', 'OrderPaymentStateChanged', 'OrderShipmentStateChanged',
+            'CustomerEmailChanged', 'CustomerGroupSet', 'CustomerDeleted', 'OrderDeleted'
+        )
 )
 
 select * from renamed

@@ -24,19 +24,23 @@
     'businessUnit': {'key': 'text'},
     'discountCodes': [{'discountCode': {'id': 'text'}}],
     'paymentInfo': {'payments': [{'id': 'text'}]},
+    'cart': {'id': 'text'},
+    'customLineItems': [{'totalPrice': shape_money()}],
+    'returnInfo': [{'items': [{
+        'id': 'text', 'lineItemId': 'text', 'quantity': 'long', 'shipmentState': 'text', 'createdAt': 'text',
+        'lastModifiedAt': 'text'
+    }]}],
     'shippingAddress': shape_address(),
     'billingAddress': shape_address()
 }) %}
 with paths as (
-    select max(source_path) as campaign_path
-    from {{ ref('order_attributes') }}
-    where attribute = 'campaign_id'
+    {{ attribution_paths() }}
 ),
 
 source as (
     {{ unopened(
         'orders', 'order_id',
-        also='opened_before.campaign_path is not distinct from (select paths.campaign_path from paths)'
+        also=attribution_paths_stand()
     ) }}
 ),
 
@@ -49,7 +53,9 @@ opened as (
         source.loaded_at,
         {{ json_open('source.document', shape) }} as doc,
         paths.campaign_path,
-        {{ try_json_text_at('source.document', 'paths.campaign_path') }} as campaign_text
+        paths.template_path,
+        {{ try_json_text_at('source.document', 'paths.campaign_path') }} as campaign_text,
+        {{ try_json_text_at('source.document', 'paths.template_path') }} as template_text
     from source
     cross join paths
 ),
@@ -81,6 +87,9 @@ renamed as (
         doc.businessUnit.key as business_unit_key,
         try_cast(campaign_text as bigint) as campaign_id,
         campaign_path,
+        template_path,
+        try_cast(template_text as bigint) as template_id,
+        doc.cart.id as cart_id,
         -- money
         doc.totalPrice.currencyCode as currency_code,
         cast(doc.totalPrice.fractionDigits as integer) as fraction_digits,
@@ -93,8 +102,21 @@ renamed as (
         {{ shipping_minor('doc.shippingInfo') }} as shipping_minor,
         {{ list_total(list_map('doc.shipping', 'method', shipping_minor('method.shippingInfo'))) }}
             as shippings_minor,
+        -- commercetools' own sum: lines, other lines and shipping, less a discount on the total
+        {{ money_minor('doc.totalPrice') }} - (
+            {{ list_total(list_map('doc.lineItems', 'line', money_minor('line.totalPrice'))) }}
+            + {{ list_total(list_map('doc.customLineItems', 'line', money_minor('line.totalPrice'))) }}
+            + {{ shipping_price_minor('doc.shippingInfo') }}
+            + {{ list_total(list_map(
+                'doc.shipping', 'method', shipping_price_minor('method.shippingInfo')
+            )) }}
+            - coalesce({{ money_minor('doc.discountOnTotalPrice.discountedAmount') }}, 0)
+        ) as unexplained_minor,
         -- parts with rows of their own
         doc.lineItems as lines,
+        doc.returnInfo as returns,
+        doc.shippingInfo.deliveries,
+        doc.shipping as shippings,
         {{ list_map('doc.paymentInfo.payments', 'payment', 'payment.id') }} as payment_ids,
         {{ list_map('doc.discountCodes', 'entry', 'entry.discountCode.id') }} as discount_code_ids,
         -- times

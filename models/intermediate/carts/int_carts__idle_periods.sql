@@ -1,0 +1,39 @@
+{{ config(materialized='table') }}
+-- Grain: cart_id, started_at. A stretch in which nobody changed a cart: neither status nor lines nor
+-- the way to the order. The last one of a cart has no end yet.
+with versions as (
+    select * from {{ ref('stg_commercetools__cart_versions') }}
+),
+
+sequenced as (
+    select
+        *,
+        lag(
+            cart_status || chr(30) || coalesce(content, '') || chr(30) || coalesce(checkout_step, '')
+        ) over (partition by cart_id order by version) as content_before
+    from versions
+),
+
+changed as (
+    select
+        *,
+        lead(last_modified_at) over (partition by cart_id order by version) as ended_at
+    from sequenced
+    where
+        content_before is distinct from
+        cart_status || chr(30) || coalesce(content, '') || chr(30) || coalesce(checkout_step, '')
+),
+
+periods as (
+    select
+        cart_id,
+        cart_status,
+        {{ sha256_hex("coalesce(content, '')") }} as content_key,
+        coalesce(content, '') = '' as is_empty,
+        checkout_step,
+        last_modified_at as started_at,
+        ended_at
+    from changed
+)
+
+select * from periods

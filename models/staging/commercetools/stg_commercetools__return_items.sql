@@ -1,0 +1,33 @@
+-- Grain: order_id, return_item_id. Goods that came back, or were announced to.
+with orders as (
+    select * from {{ ref('stg_commercetools__orders') }}
+    where {{ list_size('returns') }} > 0
+),
+
+boxes as (
+    select
+        orders.order_id,
+        orders.last_modified_at,
+        entries.box.items as items
+    from orders
+    cross join {{ list_each('orders.returns', 'entries', 'box') }}
+),
+
+items as (
+    select
+        boxes.order_id,
+        entries.item.id as return_item_id,
+        entries.item.lineItemId as line_id,
+        entries.item.quantity,
+        {{ status_word('entries.item.shipmentState') }} as return_status,
+        coalesce(
+            {{ try_ts_from_iso('entries.item.lastModifiedAt') }},
+            {{ try_ts_from_iso('entries.item.createdAt') }},
+            boxes.last_modified_at
+        ) as changed_at
+    from boxes
+    cross join {{ list_each('boxes.items', 'entries', 'item') }}
+    where entries.item.id is not null
+)
+
+select * from items
