@@ -61,15 +61,20 @@ def spoil(folder: Path, file: str, before: str, after: str) -> Path:
 
 WRONG_ROWS = [
     ("attribute_map.csv", "loyaltyPoints,long", "loyaltyPoints,integer", 3, "type"),
+    ("cart_rules.csv", "newest_modified", "newest", 2, "rank_by"),
+    ("cart_stages.csv", "first,60", "first,0", 2, "idle_minutes"),
     ("consent_fields.csv", "false,denied", "false,no", 3, "status"),
     ("currencies.csv", "AED,2", "AED,two", 2, "fraction_digits"),
+    ("found_purchases.csv", "same_reference,hold", "same_reference,drop", 2, "decision"),
     ("go_live.csv", "go_live_at\n", "go_live_at\nyesterday\n", 2, "go_live_at"),
     ("identity_rules.csv", "same_address,20", "same_address,soon", 3, "priority"),
     ("iterable_channels.csv", "sms,marketing", "fax,marketing", 3, "channel"),
+    ("iterable_lists.csv", "comment\n", "comment\nVIP,profiles.is_vip,yes,true,false,\n", 2, "is_enabled"),
+    ("loyalty_fields.csv", "points,custom", "stars,custom", 3, "attribute"),
     ("markets.csv", ",EUR,", ",EURO,", 3, "currency_code"),
     ("objects.csv", "users,users,true", "users,users,maybe", 4, "is_enabled"),
     ("order_attributes.csv", "campaign_id,custom.fields.campaignId", "campaign_id,", 2, "source_path"),
-    ("order_rules.csv", "order_status,cancelled", "order_colour,cancelled", 2, "rule_type"),
+    ("order_rules.csv", "order_status,cancelled", "order_colour,cancelled", 3, "rule_type"),
     ("phone_countries.csv", "AC,247", "AC,+247", 2, "calling_code"),
     ("test_profiles.csv", "test.customer@example.com", "test.customer", 2, "email"),
 ]
@@ -92,7 +97,7 @@ def test_a_wrong_row_is_named_before_anything_happens(
 
 
 def test_a_machine_reads_the_place_of_a_wrong_row(env: dict[str, str], tmp_path: Path) -> None:
-    env["CARTWIRE_CONFIG"] = str(spoil(tmp_path, *WRONG_ROWS[6][:3]))
+    env["CARTWIRE_CONFIG"] = str(spoil(tmp_path, "markets.csv", ",EUR,", ",EURO,"))
     facts = cartwire(env, "sync", "--json").json()
     assert facts.pop("error").startswith("markets.csv, row 3, column currency_code")
     assert facts == {"exit_code": 2, "file": "markets.csv", "row": 3, "column": "currency_code"}

@@ -1,17 +1,19 @@
-"""What incremental models opened under earlier code is opened again by the first sync after an upgrade."""
+"""What incremental models opened is opened again when the project's SQL or the configured path is another."""
 
 from __future__ import annotations
 
+import shutil
 from contextlib import closing
 from pathlib import Path
 
-from cartwire.settings import Settings
+from cartwire.settings import REPOSITORY, Settings
 from cartwire.warehouse import open_warehouse
 from flows.dbt import build_withdrawals
 from flows.upgrade import needs_full_refresh, remember_built
 from tests.conftest import Sandbox
 
-ORDER = '{"id":"o1","customerEmail":"a@example.com","custom":{"fields":{"newsletterOptIn":false}}}'
+PATH = "custom.fields.newsletterOptIn"
+ORDER = '{"id":"o1","customerEmail":"a@example.com","custom":{"fields":{"newsletterOptIn":false,"post":"no"}}}'
 
 
 def test_rows_opened_by_other_code_are_opened_again_and_those_of_this_code_are_kept(
@@ -29,10 +31,24 @@ def test_rows_opened_by_other_code_are_opened_again_and_those_of_this_code_are_k
     assert _word_after_a_build(settings) == "false"
 
 
-def _word_after_a_build(settings: Settings) -> str:
+def test_a_newly_configured_field_is_read_from_versions_opened_before(sandbox_process: Sandbox, tmp_path: Path) -> None:
+    config = shutil.copytree(REPOSITORY / "config", tmp_path / "config")
+    settings = sandbox_process.settings(tmp_path, CARTWIRE_CONFIG=config)
     build_withdrawals(settings)
+    remember_built(settings)
+    _execute(settings, f"insert into raw.orders_history (id, version, document) values ('o1', 1, '{ORDER}')")
+    assert _word_after_a_build(settings) == "false"
+    with (config / "consent_fields.csv").open("a") as file:
+        file.write("orders,custom.fields.post,post,marketing,no,denied\n")
+    assert _word_after_a_build(settings) == "false"
+    assert _word_after_a_build(settings, "custom.fields.post") == "no"
+
+
+def _word_after_a_build(settings: Settings, field_path: str = PATH) -> str:
+    build_withdrawals(settings)
+    query = "select value_text from staging.base_commercetools__consent_words where field_path = ?"
     with closing(open_warehouse(settings.warehouse)) as connection:
-        ((word,),) = connection.execute("select value_text from staging.base_commercetools__consent_words").fetchall()
+        ((word,),) = connection.execute(query, [field_path]).fetchall()
     return str(word)
 
 
