@@ -78,12 +78,13 @@ class Sweeps:
         living = len(self.loaded) - len(self.marked)
         is_refused = len(vanished) > max(ROWS_ALWAYS, int(living * 0.005), allowed)
         try:
-            mark_vanished(self.connection, self._seen(), settle=SETTLE, allowed={"orders": allowed})
+            (found,) = mark_vanished(self.connection, self._seen(), settle=SETTLE, allowed={"orders": allowed}).resources
         except TooManyVanished as error:
             assert is_refused
             assert error.facts["resources"] == {"orders": {"vanished": len(vanished), "living": living, "limit": 100}}
             return
         assert not is_refused
+        assert (found.living, found.vanished, found.reappeared) == (living, len(vanished), len(self.marked & self.there))
         self.marked = (self.marked | vanished) - self.there
 
     def check(self) -> None:
