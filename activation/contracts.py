@@ -6,7 +6,7 @@ rule is written once. Reading the files (not dbt's manifest) keeps this independ
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from functools import lru_cache
@@ -37,6 +37,7 @@ class Column:
 
     Attributes:
         name: the column in the model and in ``changes.changed_<object>``.
+        description: for people, doc blocks filled in.
         field: the Iterable field it becomes, or None where the column is not sent as a data field.
         type: portable type; decides both the check and the JSON form.
         required: null is refused.
@@ -53,6 +54,7 @@ class Column:
     """
 
     name: str
+    description: str = ""
     field: str | None = None
     type: FieldType = FieldType.STRING
     required: bool = False
@@ -82,6 +84,7 @@ class Contract:
     model: str
     object: str
     kind: str
+    description: str = ""
     endpoint: str = ""
     since: int = 1
     id_rule: str = ""
@@ -97,7 +100,10 @@ class Contract:
 
 
 _MODEL_KEYS = frozenset({"object", "kind", "endpoint", "since", "version", "id_rule", "is_transition", "for_deleted"})
-_COLUMN_KEYS = frozenset(Column.__slots__) - {"name"}
+_COLUMN_KEYS = frozenset(Column.__slots__) - {"name", "description"}
+_Stamped = tuple[tuple[Path, int], ...]
+_DOC_BLOCK = re.compile(r"\{% docs (\w+) %\}(.*?)\{% enddocs %\}", re.DOTALL)
+_DOC_CALL = re.compile(r"\{\{ *doc\(['\"](\w+)['\"]\) *\}\}")
 _BOOLEANS = ("required", "personal", "may_trigger", "is_compared")
 _TEXTS = ("field", "pattern", "unit", "reason", "owner")
 
@@ -113,15 +119,17 @@ def load_contracts(models_dir: Path) -> Mapping[tuple[str, str], Contract]:
     files = sorted(path for suffix in ("*.yml", "*.yaml") for path in models_dir.rglob(suffix))
     if not files:
         raise ConfigError(f"no contract files (*.yml) found in {models_dir}: check where the dbt project lies")
-    return _load(tuple((path, path.stat().st_mtime_ns) for path in files))
+    texts = sorted((models_dir / "docs").glob("*.md"))
+    return _load(*(tuple((path, path.stat().st_mtime_ns) for path in paths) for paths in (files, texts)))
 
 
 @lru_cache(maxsize=4)
-def _load(files: tuple[tuple[Path, int], ...]) -> Mapping[tuple[str, str], Contract]:
+def _load(files: _Stamped, texts: _Stamped) -> Mapping[tuple[str, str], Contract]:
     """A run asks several times, a worker for ever; the files are read again when one of them changed."""
     contracts: dict[tuple[str, str], Contract] = {}
+    blocks = {name: " ".join(text.split()) for path, _ in texts for name, text in _DOC_BLOCK.findall(path.read_text("utf-8"))}
     for path, _ in files:
-        for contract in _read_file(path):
+        for contract in _read_file(path, blocks):
             key = (contract.object, contract.kind)
             if key in contracts:
                 raise ConfigError(
@@ -141,7 +149,7 @@ def contract_of(contracts: Mapping[tuple[str, str], Contract], object_name: str,
     return same_object[0] if len(same_object) == 1 else None
 
 
-def _read_file(path: Path) -> Iterable[Contract]:
+def _read_file(path: Path, blocks: Mapping[str, str]) -> Iterable[Contract]:
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) or {}
     except yaml.YAMLError as error:
@@ -154,7 +162,7 @@ def _read_file(path: Path) -> Iterable[Contract]:
             raise ConfigError(f"{path.name}: every entry under 'models' needs a name")
         meta = _meta(model)
         if "object" in meta:
-            yield _contract(path.name, model, meta)
+            yield _contract(path.name, model, meta, blocks)
 
 
 def _meta(node: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -166,7 +174,12 @@ def _meta(node: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
-def _contract(file_name: str, model: Mapping[str, Any], meta: Mapping[str, Any]) -> Contract:
+def _described(node: Mapping[str, Any], blocks: Mapping[str, str]) -> str:
+    """A description as people read it; a block that is not there is left out, a test of the documentation finds it."""
+    return " ".join(_DOC_CALL.sub(lambda call: blocks.get(call.group(1), ""), node.get("description") or "").split())
+
+
+def _contract(file_name: str, model: Mapping[str, Any], meta: Mapping[str, Any], blocks: Mapping[str, str]) -> Contract:
     place = f"{file_name}: model {model['name']}"
     _refuse_unknown(place, meta, _MODEL_KEYS)
     for key in ("since", "version"):
@@ -184,12 +197,14 @@ def _contract(file_name: str, model: Mapping[str, Any], meta: Mapping[str, Any])
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
             raise ConfigError(f"{place}: every column needs a name")
         if column_meta := _meta(entry):
-            columns.append(_column(f"{place}, column {entry['name']}", entry["name"], column_meta))
+            column = _column(f"{place}, column {entry['name']}", entry["name"], column_meta)
+            columns.append(replace(column, description=_described(entry, blocks)))
     _refuse_repeats(place, columns)
     return Contract(
         model=model["name"],
         object=meta["object"],
         kind=meta.get("kind") or meta["object"],
+        description=_described(model, blocks),
         endpoint=meta.get("endpoint", ""),
         since=meta.get("since", 1),
         version=meta.get("version", 1),

@@ -73,9 +73,16 @@ def _parser() -> argparse.ArgumentParser:
     add("--rate-limits", action=argparse.BooleanOptionalAction, default=True, help="enforce Iterable's published limits")
     add("--identity", choices=("hybrid", "email", "user_id"), default="hybrid", help="type of the Iterable project")
     add("--undocumented", choices=("lenient", "strict"), default="lenient", help="what to do where documentation is silent")
+    add("--event-schemas", type=_folder, help="folder of JSON Schemas; events that break theirs are noted in Iterable's journal")
     add("--clock-offset-seconds", type=float, default=0.0, help="the sandbox's time minus real time")
     add("--parent-pid", type=_whole(1, 2**31), help="stop when this process is gone")
     return parser
+
+
+def _folder(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is no folder")
+    return Path(text)
 
 
 def _whole(minimum: int, maximum: int) -> Any:
@@ -122,6 +129,7 @@ def _start(wanted: argparse.Namespace, clock: Clock) -> tuple[RunningServers, di
         rate_limits=wanted.rate_limits,
         undocumented=wanted.undocumented,
         identity=wanted.identity,
+        event_schemas=wanted.event_schemas,
     )
     apps = {
         "commercetools": commercetools_app(store, clock, FaultPlan(), Journal(), shop),

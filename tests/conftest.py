@@ -98,6 +98,8 @@ def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
         "--visibility-seconds",
         "1",
         "--no-rate-limits",
+        "--event-schemas",
+        "docs/reference/schemas",
     ]
     command = [sys.executable, "-m", "sandbox", *options, "--parent-pid", str(os.getpid())]
     log = tmp_path_factory.mktemp("sandbox") / "sandbox.log"

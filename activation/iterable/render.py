@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from activation import json_schemas
 from activation.contracts import Contract, FieldType
 from activation.iterable.values import Unrenderable, commerce_item, from_canonical, typed
 from cartwire.errors import RowTooLarge
@@ -40,10 +41,12 @@ def fragment(object_name: str, row: Row, contract: Contract | None = None, *, bo
         body_bytes_max: the endpoint's limit for a body; a fragment alone may not exceed it.
     Returns: compact UTF-8 JSON with sorted keys.
     Raises:
-        Unrenderable: a value does not fit its type.
+        Unrenderable: a value does not fit its type, or the row is not what the JSON Schema of its contract says.
         RowTooLarge: facts carry object, subject and size_bytes.
     """
     document = _RENDERERS[object_name](row, contract)
+    if said := json_schemas.fault(contract, document):
+        raise Unrenderable(said)
     return encode(object_name, row.get("subject"), document, body_bytes_max=body_bytes_max)
 
 

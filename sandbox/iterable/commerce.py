@@ -33,6 +33,7 @@ def track_purchase(project: Project, call: Call) -> Answer:
     if not items and project.options.strict:
         raise bad_params("items must not be empty")
     created_at = read_created_at(project, raw, call.endpoint)
+    project.note_contract("purchases", raw, call.endpoint)
     _note_money(project, call, items, raw)
     types = project.purchase_check()
     stored_items = _typed_items(types, items)

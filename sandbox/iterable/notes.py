@@ -23,6 +23,7 @@ KINDS: dict[str, str] = {
     "person_unknown": "an unsubscribe or subscribe for somebody who is not there yet",
     "member_added_again": "somebody who is on the list already is added to it: whether journeys fire again is not documented",
     "channel_unsubscribe_unsaid": "whether leaving a list leaves its channels too is documented both ways: say it",
+    "contract_violated": "an event or purchase that breaks the JSON Schema its sender publishes (--event-schemas)",
     "unknown_key": "a key that the endpoint does not know is ignored",
     "two_identifiers_disagree": "e-mail and userId of one event belong to two people; the e-mail won",
 }

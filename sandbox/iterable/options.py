@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 DEFAULT_API_KEY = "demo0000demo0000demo0000demo0000"
@@ -39,6 +40,7 @@ class Options:
         create_new_fields: the project's own default for `createNewFields`.
         api_key_type: "server" or "client"; a client-side key may not call bulk, export and erasure endpoints.
         list_ready_seconds: how long the id of a list just made is refused as `invalidListId`.
+        event_schemas: folder of the JSON Schemas that the sender publishes; events and purchases that break them are noted.
         disallowed_event_names: custom events that the project refuses inside a 200.
     """
 
@@ -55,6 +57,7 @@ class Options:
     opt_in_message_types: bool = False
     create_new_fields: bool = True
     disallowed_event_names: frozenset[str] = frozenset()
+    event_schemas: Path | None = None
     list_ready_seconds: float = 2.0
     channels: tuple[dict[str, Any], ...] = field(default=CHANNELS)
     message_types: tuple[dict[str, Any], ...] = field(default=MESSAGE_TYPES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -15,6 +16,7 @@ from sandbox.iterable.limits import EVENT_FIELDS_MAX, PROFILE_FIELDS_MAX, Limite
 from sandbox.iterable.notes import Notes
 from sandbox.iterable.options import Options
 from sandbox.iterable.people import Fields, People, Person
+from sandbox.iterable.schemas import EventSchemas
 from sandbox.iterable.timeline import Timeline
 from sandbox.iterable.triggers import Triggers
 from sandbox.iterable.writes import Writes
@@ -63,6 +65,7 @@ class Project:
         self._clock = clock
         self.options = replace(options)
         self.limiter = Limiter()
+        self.schemas = EventSchemas(options.event_schemas)
         self.state = self._fresh()
 
     def reset(self) -> None:
@@ -85,6 +88,11 @@ class Project:
     def note(self, kind: str, endpoint: str, detail: str) -> None:
         """Record a contract note; see `notes.KINDS`."""
         self.state.notes.add(kind, endpoint, detail, self.now())
+
+    def note_contract(self, name: str, row: Mapping[str, Any], endpoint: str) -> None:
+        """Record a note where an event or purchase is not what its sender publishes."""
+        if fault := self.schemas.fault(name, row):
+            self.note("contract_violated", endpoint, fault)
 
     def generated_id(self) -> str:
         """The id the vendor makes for an event or purchase that came without one."""

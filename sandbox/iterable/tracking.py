@@ -38,6 +38,7 @@ def track(project: Project, call: Call) -> Answer:
     if name in project.options.disallowed_event_names:
         failure = Failure(DISALLOWED, raw.get("email"), raw.get("userId"), name)
         return Answer(success(f'Event "{name}" is disallowed from tracking'), failures=(failure,))
+    project.note_contract(name, raw, call.endpoint)
     types = project.event_check(name, raw.get("createNewFields"))
     data = types.document(raw.get("dataFields") or {})
     project.fix_types(call.path, types)
@@ -61,6 +62,7 @@ def track_bulk(project: Project, call: Call) -> Answer:
     for index, raw in enumerate(raws):
         check_id(raw.get("id"), f"obj.events[{index}].id", pattern=_EVENT_ID)
         _refuse_shared_id(project, raw, call.endpoint)
+        project.note_contract(raw["eventName"], raw, call.endpoint)
     times = [read_created_at(project, raw, call.endpoint) for raw in raws]
     refused = project.options.disallowed_event_names
     checks: dict[tuple[str, bool | None], TypeCheck] = {}

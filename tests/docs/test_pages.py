@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from activation.contracts import load_contracts
 from cartwire.cli.main import VERBS
 from cartwire.settings import REPOSITORY
+from docs.event_pages import broken_schemas
 from docs.generate import FOLDER, pages
 from flows.doctor import CHECKS
 
@@ -36,6 +38,10 @@ def name_of(path: Path) -> str:
 @pytest.mark.parametrize("name", sorted(pages()))
 def test_a_generated_page_is_fresh(name: str) -> None:
     assert (FOLDER / name).read_text() == pages()[name], "run `make docs`"
+
+
+def test_no_published_schema_is_broken_without_a_new_version() -> None:
+    assert broken_schemas(FOLDER / "schemas", load_contracts(REPOSITORY / "models")) == []
 
 
 @pytest.mark.parametrize("verb", VERBS)

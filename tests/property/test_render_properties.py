@@ -45,7 +45,7 @@ def test_a_user_is_valid_json_and_does_not_depend_on_the_order_of_fields(fields:
 @given(MONEY)
 def test_money_arrives_as_the_same_decimal_digits_and_always_as_a_fraction(amount: Decimal) -> None:
     row = {
-        "subject": "p-1",
+        "subject": f"purchase-{0:032x}",
         "user_id": "c-1",
         "total": amount,
         "occurred_at": datetime(2026, 1, 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 
 import duckdb
@@ -124,6 +125,7 @@ def add_change(conn: duckdb.DuckDBPyConnection, model: str, person: str, **value
         "waits_for_person": False,
         "is_test": False,
         **_DEFAULTS[model],
+        **({"subject": f"purchase-{hashlib.sha256(person.encode()).hexdigest()[:32]}"} if model == "changed_purchases" else {}),
         **values,
     }
     names = ", ".join(f'"{name}"' for name in row)

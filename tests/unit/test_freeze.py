@@ -18,6 +18,7 @@ from activation.verdicts import NOT_A_TEST_PROFILE
 from cartwire.errors import CartwireError, ConfigError, LedgerError
 from tests.unit.changes_rows import CONTRACTS, MOMENT, add_change, add_consent, open_small_warehouse
 
+REFUND = f"order-refunded-{1:032x}"
 MAIN = ("changed_users", "changed_purchases", "changed_carts", "changed_events")
 
 
@@ -84,7 +85,7 @@ def test_a_changed_user_is_staged_with_fragment_fields_and_consent(conn: duckdb.
 
 
 def test_times_are_whole_milliseconds(conn: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
-    add_change(conn, "changed_events", "ada", subject="refund-1", send_before_at=MOMENT)
+    add_change(conn, "changed_events", "ada", subject=REFUND, send_before_at=MOMENT)
     freeze(conn, ledger)
     assert stored(ledger, "select source_modified_at_ms, occurred_at_ms, send_before_at_ms from items") == [
         (1793527200123, 1793527200123, 1793527200123)
@@ -129,9 +130,9 @@ def test_a_value_that_is_not_of_its_mapped_type_refuses_its_row(conn: duckdb.Duc
 
 
 def test_a_fact_without_a_time_is_refused(conn: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
-    add_change(conn, "changed_events", "ada", subject="refund-1", occurred_at=None)
+    add_change(conn, "changed_events", "ada", subject=REFUND, occurred_at=None)
     freeze(conn, ledger)
-    assert verdicts(ledger)["refund-1"] == ("rejected", "the row has no time of its own", 1)
+    assert verdicts(ledger)[REFUND] == ("rejected", "the row has no time of its own", 1)
 
 
 def test_verdicts_of_the_models_are_kept_and_sticky(conn: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
@@ -146,7 +147,7 @@ def test_verdicts_of_the_models_are_kept_and_sticky(conn: duckdb.DuckDBPyConnect
 
 def test_a_failed_test_holds_its_object_and_nothing_is_sticky(conn: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
     add_change(conn, "changed_users", "ada", verdict="suppressed", verdict_reason="no consent")
-    add_change(conn, "changed_events", "ada", subject="refund-1")
+    add_change(conn, "changed_events", "ada", subject=REFUND)
     add_change(conn, "changed_carts", "ada")
     freeze(conn, ledger, held={"users": "test unique_email failed", "order_refunded": "test not_null failed"})
     assert stored(ledger, "select object, state, reason, is_sticky from items order by object") == [
@@ -263,18 +264,19 @@ def test_each_kind_of_event_meets_the_rules_of_its_own_contract(conn: duckdb.Duc
         columns=(Column(name="points", field="points", type=FieldType.LONG, minimum=Decimal(1), maximum=Decimal(9)),),
     )
     contracts = {**CONTRACTS, ("events", "points_won"): other}
-    add_change(conn, "changed_events", "ada", subject="refund-1")
-    for person, points in (("bob", "9"), ("cyd", "10"), ("dan", None)):
-        fields = [{"field": "points", "type": "long", "value": points}]
-        add_change(conn, "changed_events", person, subject=f"points-{person}", kind="points_won", fields=fields)
+    points = {person: f"points-won-{number:032x}" for number, person in enumerate(("bob", "cyd", "dan"))}
+    add_change(conn, "changed_events", "ada", subject=REFUND)
+    for person, value in (("bob", "9"), ("cyd", "10"), ("dan", None)):
+        fields = [{"field": "points", "type": "long", "value": value}]
+        add_change(conn, "changed_events", person, subject=points[person], kind="points_won", fields=fields)
     counts = freeze_stage(conn, ledger, "run-1", "main", ["changed_events"], contracts, held_objects={})
     states = {subject: (state, reason) for subject, (state, reason, _) in verdicts(ledger).items()}
     refusal = "points must be between 1 and 9 (expect_column_values_to_be_between)"
     assert states == {
-        "refund-1": ("staged", ""),
-        "points-bob": ("staged", ""),
-        "points-cyd": ("rejected", refusal),
-        "points-dan": ("staged", ""),
+        REFUND: ("staged", ""),
+        points["bob"]: ("staged", ""),
+        points["cyd"]: ("rejected", refusal),
+        points["dan"]: ("staged", ""),
     }
     data = {
         json.loads(text)["id"]: json.loads(text)["dataFields"]
@@ -282,8 +284,8 @@ def test_each_kind_of_event_meets_the_rules_of_its_own_contract(conn: duckdb.Duc
         if text
     }
     assert data == {
-        "refund-1": {"refundAmount": 5.0, "schemaVersion": 1},
-        "points-bob": {"points": 9, "schemaVersion": 1},
-        "points-dan": {"schemaVersion": 1},
+        REFUND: {"refundAmount": 5.0, "schemaVersion": 1},
+        points["bob"]: {"points": 9, "schemaVersion": 1},
+        points["dan"]: {"schemaVersion": 1},
     }
     assert sorted((gate.kind, gate.rows) for gate in counts.gates) == [("order_refunded", 1), ("points_won", 3)]

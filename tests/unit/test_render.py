@@ -86,7 +86,7 @@ def test_no_channel_array_is_sent_where_none_is_given() -> None:
 def test_an_event_holds_id_name_seconds_and_only_fields_with_a_value() -> None:
     row = {
         **ADA,
-        "subject": "order-refunded-0a",
+        "subject": "order-refunded-0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a",
         "kind": "order_refunded",
         "occurred_at": datetime(2026, 11, 1, 10, 0, 0, 999000),
         "order_id": "o-1",
@@ -100,14 +100,14 @@ def test_an_event_holds_id_name_seconds_and_only_fields_with_a_value() -> None:
     assert fragment("events", row, EVENT) == (
         b'{"createdAt":1793527200,"dataFields":{"isFullRefund":true,"orderId":"o-1",'
         b'"orderedAt":"2026-10-31T23:59:59.123Z","refundAmount":1200.0,"schemaVersion":1,"tags":["a","b"]},'
-        b'"eventName":"order_refunded","id":"order-refunded-0a","userId":"c-1"}'
+        b'"eventName":"order_refunded","id":"order-refunded-0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a","userId":"c-1"}'
     )
 
 
 def test_attribution_goes_to_the_api_s_own_fields_as_whole_numbers() -> None:
     row = {
         **ADA,
-        "subject": "order-refunded-0a",
+        "subject": "order-refunded-0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a",
         "kind": "order_refunded",
         "occurred_at": datetime(2026, 11, 1),
         "campaign_id": 7,
@@ -133,7 +133,7 @@ def test_a_purchase_holds_commerce_items_with_everything_else_beneath_data_field
     }
     row = {
         **ADA,
-        "subject": "purchase-0a",
+        "subject": "purchase-0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a",
         "occurred_at": datetime(2026, 11, 1, 10),
         "total": Decimal("1200.0000"),
         "currency_code": "JPY",
@@ -143,7 +143,8 @@ def test_a_purchase_holds_commerce_items_with_everything_else_beneath_data_field
     assert (
         fragment("purchases", row, PURCHASE)
         == (
-            '{"createdAt":1793527200,"dataFields":{"currency":"JPY","schemaVersion":3},"id":"purchase-0a","items":[{"categories":["Dairy > Milk"],'
+            '{"createdAt":1793527200,"dataFields":{"currency":"JPY","schemaVersion":3},"id":"purchase-0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a",'
+            '"items":[{"categories":["Dairy > Milk"],'
             '"dataFields":{"isGift":false,"lineTotal":1200.0,"market":"jp"},"id":"p-1","imageUrl":"https://img.example.com/1",'
             '"name":"牛乳","price":600.0,"quantity":2}],"total":1200.0,"user":{"userId":"c-1"}}'
         ).encode()
