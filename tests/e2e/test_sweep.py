@@ -3,71 +3,22 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 
-from cartwire import stopping
-from cartwire.errors import ConfigError, SourceError
-from cartwire.lock import LeaseTaken, holder, lease, sweep_path
+from cartwire.errors import SourceError
 from clients.commercetools import CommercetoolsClient
 from clients.commercetools_errors import MissingScope
-from flows.schedules import SCHEDULES
-from flows.sweep_run import SweepRunning, run_sweep
-from flows.worker import imported
-from ingestion.ids import SeenIds, read_ids
+from flows.sweep_run import run_sweep
+from ingestion.ids import read_ids
 from ingestion.report import silent
-from ingestion.sweep import SweepReport, Swept, TooManyVanished, mark_vanished
-from tests.e2e.ingestion_world import CUSTOMERS, QUICK, Sandbox, World, customer, required_scopes, sandbox_process
+from ingestion.sweep import Swept, TooManyVanished
+from tests.e2e.ingestion_world import CUSTOMERS, QUICK, World, customer, required_scopes
+from tests.e2e.sweeping import delete, findings, ids_of, mark, seen_ids, sweep
 
-SETTLE = timedelta(minutes=5)
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with sandbox_process(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
-
-
-@pytest.fixture
-def world(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = World(sandbox, tmp_path_factory.mktemp("world"))
-    made.load()
-    yield made
-    made.connection.close()
-
-
-def seen_ids(world: World) -> Any:
-    client = CommercetoolsClient.from_settings(world.settings, retry=QUICK)
-    return read_ids(client, world.settings.state_dir, silent)
-
-
-def mark(world: World, seen: SeenIds, *, settle: timedelta = SETTLE, **allowed: int) -> SweepReport:
-    return mark_vanished(world.connection, seen, settle=settle, allowed=allowed)
-
-
-def sweep(world: World, **allowed: int) -> dict[str, Swept]:
-    with seen_ids(world) as seen:
-        return {one.resource: one for one in mark(world, seen, **allowed).resources}
-
-
-def findings(world: World) -> list[tuple[str, str, str]]:
-    """(resource, id, finding) in the order in which they were found; nothing before the first sweep."""
-    if not world.one("select count(*) from information_schema.tables where table_name = 'sweep_findings'"):
-        return []
-    return world.rows("select resource, id, finding from control.sweep_findings order by observed_at, finding desc, id")
-
-
-def ids_of(world: World, resource: str, count: int) -> list[str]:
-    return [row[0] for row in world.rows(f"select id from raw.{resource} order by id limit {count}")]
-
-
-def delete(world: World, resource: str, *ids: str) -> None:
-    for row_id in ids:
-        world.sandbox.admin("DELETE", f"/documents/{resource}/{row_id}")
+pytest_plugins = ("tests.e2e.sweeping",)
 
 
 def test_a_row_that_vanished_is_marked_and_kept(world: World) -> None:
@@ -222,82 +173,8 @@ def test_a_row_that_comes_back_unchanged_is_found_by_the_next_sweep(world: World
     assert sweep(world)["customers"].reappeared == 0
 
 
-def test_no_sync_waits_while_the_ids_are_read_and_the_marks_need_the_lease(world: World) -> None:
-    holders: dict[str, int | None] = {}
-    delete(world, "customers", *ids_of(world, "customers", 1))
-    with lease(world.settings.ledger):
-        pass  # the file of the lease is there, and free
-
-    def watch(step: str, done: int, total: int | None) -> None:
-        holders[step] = holder(world.settings.ledger)
-
-    run_sweep(world.settings, progress=watch, wait_s=0)
-    assert set(holders.values()) == {None}
-    assert {"customers", "channels"} <= holders.keys()
-    marked = findings(world)
-    with lease(world.settings.ledger), pytest.raises(LeaseTaken):
-        run_sweep(world.settings, wait_s=0)
-    assert findings(world) == marked != []
-
-
-def test_one_sweep_runs_at_a_time_and_clears_up_after_a_killed_one(world: World) -> None:
-    left = world.settings.state_dir / "sweep" / "customers.parquet"
-    left.parent.mkdir(parents=True)
-    left.write_bytes(b"half a file")
-    with lease(sweep_path(world.settings.ledger)), pytest.raises(SweepRunning, match="another sweep is running"):
-        run_sweep(world.settings)
-    assert left.exists()
-    run_sweep(world.settings)
-    assert not left.parent.exists()
-
-
-def test_a_sweep_needs_a_warehouse_and_known_resources(world: World) -> None:
-    nowhere = world.settings.model_copy(update={"warehouse": world.settings.warehouse.with_name("none.duckdb")})
-    with pytest.raises(ConfigError, match="cartwire sync"):
-        run_sweep(nowhere)
-    with pytest.raises(ConfigError, match="unicorns: no such resource; known: customers, orders"):
-        run_sweep(world.settings, allowed={"unicorns": 1})
-
-
 def test_a_page_that_comes_again_and_again_ends_the_sweep(world: World) -> None:
     page = {"data": {"page": {"results": [{"id": row_id} for row_id in ids_of(world, "customers", 500)]}}}
     world.sandbox.fault("status", "graphql", times=None, status=200, body=page)
     with pytest.raises(SourceError, match="keyset predicate is not honoured"):
         sweep(world)
-
-
-def test_another_project_is_refused_before_anything_is_compared(world: World) -> None:
-    world.connection.execute("create schema if not exists control")
-    world.connection.execute("create or replace table control.run (project_key varchar)")
-    world.connection.execute("insert into control.run values ('another-shop')")
-    with pytest.raises(ConfigError, match="another-shop"):
-        run_sweep(world.settings)
-    assert findings(world) == []
-
-
-@pytest.fixture(autouse=True)
-def quick_retries() -> Iterator[None]:
-    with patch("clients.commercetools.RetryPolicy", lambda: QUICK):
-        yield
-
-
-def test_a_worker_that_is_asked_to_end_leaves_the_sweep_at_the_next_page_with_nothing_marked(world: World) -> None:
-    delete(world, "customers", *ids_of(world, "customers", 1))
-    steps: list[str] = []
-
-    def ask_to_end(step: str, done: int, total: int | None) -> None:
-        steps.append(step)
-        stopping.request()
-
-    with stopping.on_signals(), pytest.raises(stopping.RunStopped):
-        run_sweep(world.settings, trigger="schedule", progress=ask_to_end)
-    assert steps == ["customers"]
-    assert findings(world) == []
-
-
-def test_a_nightly_schedule_runs_the_sweep_and_its_report_has_what_a_worker_writes_down(world: World) -> None:
-    (nightly,) = [row for row in SCHEDULES if row.name == "sweep"]
-    assert nightly.is_daily
-    report = imported(nightly.function)(world.settings, trigger="schedule")
-    assert (report.run_id[:6], report.exit_code) == ("sweep-", 0)
-    assert imported(nightly.flow).name == "sweep"
