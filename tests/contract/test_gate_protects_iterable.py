@@ -40,6 +40,10 @@ GOOD: dict[str, dict[str, Any]] = {
         "market_code": "de",
         "is_guest": False,
         "ordered_at": MOMENT,
+        "occurred_at": MOMENT,
+        "resource_type": "order",
+        "resource_id": "o-1",
+        "is_backfill": False,
         "items": [ITEM],
     },
 }
