@@ -12,6 +12,7 @@ import pytest
 from activation.contracts import Contract, FieldType, load_contracts
 from activation.gate import gate
 from activation.iterable.render import fragment
+from activation.iterable.values import commerce_item
 from cartwire.settings import REPOSITORY
 from sandbox.iterable.options import DEFAULT_API_KEY
 from tests.contract.delivery_world import World
@@ -61,15 +62,20 @@ def refusals(kind: str, change: dict[str, Any], item_type: dict[str, pa.DataType
 
 
 def send(world: World, kind: str, change: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    """What Iterable answers to the row as it would be rendered: status and body."""
-    row = {**GOOD["users"], **GOOD[kind], **change, "subject": "purchase-1", "occurred_at": MOMENT, "consent": []}
+    """What Iterable answers to the row as it would be rendered without gate and JSON Schema: status and body."""
+    row = {**GOOD["users"], **GOOD[kind], "subject": f"purchase-{'0' * 32}", "occurred_at": MOMENT, "consent": []}
+    row |= change if kind == "users" else {}
     row["changed_fields"] = [
         {"field": "profileType", "type": "string", "after": row.get("profile_type")},
         {"field": "orderCount", "type": "long", "after": row.get("order_count")},
     ]
     body = fragment(kind, row, CONTRACTS[kind, kind])
     path = "/api/commerce/trackPurchase" if kind == "purchases" else "/api/users/bulkUpdate"
-    content = body if kind == "purchases" else b'{"users":[' + body + b"]}"
+    if kind == "purchases":
+        items = [commerce_item(item) for item in change.get("items", row["items"])]
+        content = orjson.dumps(orjson.loads(body) | {"items": items})
+    else:
+        content = b'{"users":[' + body + b"]}"
     headers = {"Api-Key": DEFAULT_API_KEY, "Content-Type": "application/json"}
     answer = world.vendor.post(path, content=content, headers=headers)
     return answer.status_code, orjson.loads(answer.content)
