@@ -18,6 +18,7 @@ create table if not exists control.run (
     run_id varchar, as_of timestamp, go_live_at timestamp, project_key varchar, identity varchar, key_inner blob, key_outer blob
 );
 create table if not exists control.authority (kind varchar, authority varchar);
+create table if not exists control.kinds (kind varchar, on_since timestamp);
 """
 
 
@@ -81,8 +82,9 @@ def write_control(
     identity: str,
     secret: bytes,
     authority: Mapping[str, str],
+    kinds_on_since: Mapping[str, datetime] | None = None,
 ) -> None:
-    """Replace the one row of `control.run` and the rows of `control.authority`. Datetimes are aware UTC, stored naive UTC."""
+    """Replace the one row of `control.run` and the rows of `control.authority` and `control.kinds`. Datetimes are aware UTC, stored naive UTC."""
     inner, outer = key_blocks(secret)
     row = [run_id, as_of.replace(tzinfo=None), go_live_at.replace(tzinfo=None), project_key, identity, inner, outer]
     connection.execute(_CONTROL)
@@ -92,4 +94,7 @@ def write_control(
     connection.execute("delete from control.authority")
     for kind, source in authority.items():
         connection.execute("insert into control.authority values (?, ?)", [kind, source])
+    connection.execute("delete from control.kinds")
+    for kind, since in (kinds_on_since or {}).items():
+        connection.execute("insert into control.kinds values (?, ?)", [kind, since.replace(tzinfo=None)])
     connection.execute("commit")

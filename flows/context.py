@@ -47,6 +47,8 @@ class Run:
         held: model name → reason it must not be delivered in this run.
         undelivered: of these, the changed models and event models, whose rows therefore stay here.
         pauses: the operator's switches as they stood when the stage of everything but withdrawals was to be frozen.
+        lost_authorities: kinds whose authority is switched off in the shop → why their rows are held.
+        kinds_on_since: kind of fact → since when it is switched on.
         authorities: kind of transition → `messages` or `history`, whichever dates it in this installation.
         history: facts set aside as history in this run, per kind.
         data_docs: index of the gate's data docs; None when nothing was gated.
@@ -70,6 +72,8 @@ class Run:
     history: dict[str, int] = field(default_factory=dict)
     loaded: dict[str, int] = field(default_factory=dict)
     authorities: dict[str, str] = field(default_factory=dict)
+    lost_authorities: dict[str, str] = field(default_factory=dict)
+    kinds_on_since: dict[str, datetime] = field(default_factory=dict)
     failed_tests: tuple[str, ...] = ()
     data_docs: Path | None = None
     seconds: dict[str, float] = field(default_factory=dict)

@@ -34,3 +34,10 @@ def check_kinds(settings: Settings, contracts: Contracts) -> None:
                     row=number,
                     column="kind",
                 )
+
+
+def kinds_switched_on(settings: Settings) -> tuple[str, ...]:
+    """Kinds of facts that `config/objects.csv` switches on."""
+    with (settings.config / "objects.csv").open(newline="", encoding="utf-8-sig") as file:
+        rows = [row for row in csv.DictReader(file) if row["object"] in ("purchases", "events")]
+    return tuple(sorted(row["kind"] for row in rows if row["is_enabled"] == "true"))

@@ -58,12 +58,14 @@ class Plan:
 
     Attributes:
         history: facts that would be set aside as history, per kind.
+        due: what falls due next by time alone: kind → `count`, and `next_at`, ISO 8601, UTC.
         is_first: no sync has met these projects yet.
         unbuilt: changed model → why it could not be built; a sync would hold everything of it.
     """
 
     kinds: tuple[PlannedKind, ...]
     history: dict[str, int]
+    due: dict[str, dict[str, Any]]
     unbuilt: dict[str, str]
     is_first: bool
 
@@ -99,7 +101,7 @@ def planned(run: Run, *, in_clear: bool = False) -> Plan:
         for one in _kinds(table, policy, contracts, run.settings, in_clear)
     )
     unbuilt = {model: reason for model, reason in run.undelivered.items() if model not in run.built}
-    return Plan(kinds, _history(run), unbuilt, run.ledger.go_live_at() is None)
+    return Plan(kinds, _history(run), _due(run), unbuilt, run.ledger.go_live_at() is None)
 
 
 def _kinds(
@@ -172,6 +174,15 @@ def _may_trigger(name: str, kind: str, staged: pa.Table, contract: Contract | No
 def _examples(staged: pa.Table, in_clear: bool) -> tuple[str, ...]:
     emails = [email for email in staged.column("email").slice(0, EXAMPLES_MAX).to_pylist() if email]
     return tuple(emails if in_clear else map(mask_email, emails))
+
+
+def _due(run: Run) -> dict[str, dict[str, Any]]:
+    if "next_due" not in run.built:
+        return {}
+    rows = run.warehouse.execute(
+        "select kind, due_count, next_due_at from changes.next_due order by next_due_at, kind"
+    ).fetchall()
+    return {kind: {"count": count, "next_at": f"{moment.isoformat(timespec='seconds')}Z"} for kind, count, moment in rows}
 
 
 def _history(run: Run) -> dict[str, int]:

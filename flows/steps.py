@@ -26,11 +26,15 @@ from cartwire.warehouse import demand_project, write_control
 from clients.commercetools import CommercetoolsClient
 from flows.context import Run
 from flows.dbt import build_everything, build_withdrawals
-from flows.kinds import Contracts, check_kinds, event_models, transition_kinds
+from flows.kinds import Contracts, check_kinds, event_models, kinds_switched_on, transition_kinds
 from ingestion.iterable import load_iterable, load_lists
 from ingestion.source import load_commercetools
 
 WITHDRAWALS = "withdrawals"
+AUTHORITY_LOST = (
+    "commercetools' Messages date this kind and are switched off: switch them on again,"
+    " or let our own history date it from now on with `cartwire authority history --yes`"
+)
 THE_REST = "rest"
 MODELS_OF_THE_REST = (
     "changed_identities",
@@ -105,6 +109,7 @@ def load(run: Run) -> None:
         _choose_authorities(run, source)
     finally:
         source.close()
+    run.kinds_on_since = run.ledger.kinds_on_since(kinds_switched_on(settings), run.started_at, remember=run.binds)
     write_run_row(run)
     crash_points.reach("loaded-not-built")
 
@@ -120,6 +125,7 @@ def write_run_row(run: Run) -> None:
         identity=run.settings.iterable_identity,
         secret=run.settings.secret_bytes,
         authority=run.authorities,
+        kinds_on_since=run.kinds_on_since,
     )
 
 
@@ -196,7 +202,7 @@ def held_objects(run: Run, contracts: Contracts) -> dict[str, str]:
     """Object or kind → why this run must not deliver it: a failed test, a type that conflicts at Iterable, or a pause."""
     failed = {model.removeprefix("changed_"): reason for model, reason in run.undelivered.items()}
     mapped = run.warehouse.execute("select iterable_field, type from config.attribute_map where is_enabled").fetchall()
-    return {**failed, **conflicts(contracts, run.iterable.get_fields(), mapped), **_paused(run)}
+    return {**failed, **run.lost_authorities, **conflicts(contracts, run.iterable.get_fields(), mapped), **_paused(run)}
 
 
 def _paused(run: Run) -> dict[str, str]:
@@ -272,13 +278,17 @@ def project_binding(settings: Settings) -> tuple[str, str, str]:
 
 
 def _choose_authorities(run: Run, source: CommercetoolsClient) -> None:
-    """Where transitions of a plain field are read from (design: one authority). Recorded for ever once the ledger is bound."""
+    """Where transitions of a plain field are read from (design: one authority), recorded once the ledger is bound.
+
+    Another one would tell the past again by other ids, so it takes a person: while Messages are the authority and are switched
+    off, these kinds are held.
+    """
     kinds = transition_kinds(load_contracts(REPOSITORY / "models"))
     missing = [kind for kind in kinds if run.ledger.authority(kind) is None]
-    if missing:
-        enabled = source.project().get("messages", {}).get("enabled", False)
-        run.authorities |= dict.fromkeys(missing, "messages" if enabled else "history")
+    enabled = source.project().get("messages", {}).get("enabled", False)
+    run.authorities |= dict.fromkeys(missing, "messages" if enabled else "history")
     if run.ledger.go_live_at() is not None:
         for kind in missing:
             run.ledger.set_authority(kind, run.authorities[kind])
     run.authorities |= {kind: run.ledger.authority(kind) or run.authorities[kind] for kind in kinds}
+    run.lost_authorities = {} if enabled else {kind: AUTHORITY_LOST for kind in kinds if run.authorities[kind] == "messages"}

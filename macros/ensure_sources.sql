@@ -52,6 +52,7 @@ create table if not exists control.run (
     key_inner blob, key_outer blob
 );
 create table if not exists control.authority (kind varchar, authority varchar);
+create table if not exists control.kinds (kind varchar, on_since timestamp);
 create table if not exists control.sweep_findings (
     resource varchar, id varchar, finding varchar, observed_at timestamptz
 );

@@ -29,6 +29,7 @@ select
     {{ ts_add_hours('desired.' ~ fact.time, 'settings.max_age_hours') }} as send_before_at,
     case
         when desired.{{ fact.time }} < {{ go_live_at() }} then 'before go-live'
+        when desired.{{ fact.time }} < {{ kind_on_since(fact.kind) }} then 'before its kind was switched on'
         when {{ ts_add_hours('desired.' ~ fact.time, 'settings.max_age_hours') }} <= {{ as_of() }}
             then 'over the maximum age'
     end as history_reason,

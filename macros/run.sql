@@ -15,3 +15,8 @@
 {% macro project_key() -%}
 (select project_key from {{ source('control', 'run') }})
 {%- endmacro %}
+
+{# Since when facts of a kind are switched on; null for who runs plain dbt. #}
+{% macro kind_on_since(kind) -%}
+(select max(kinds.on_since) from {{ source('control', 'kinds') }} as kinds where kinds.kind = '{{ kind }}')
+{%- endmacro %}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -102,6 +102,27 @@ class Runs(LedgerFile):
         value = self._meta("bound_at_ms")
         return from_ms(int(value)) if value else None
 
+    def kinds_on_since(self, enabled: Collection[str], now: datetime, *, remember: bool = True) -> dict[str, datetime]:
+        """Since when each of these kinds of facts is switched on, aware UTC: what happened before is history of its kind.
+
+        Kinds that were on when the ledger was bound, or that it has sent before, are on since ever. A kind that was switched off
+        meanwhile begins anew. `remember=False` only looks.
+        """
+        known = dict(self._db.execute("select substr(key, 9), value from meta where key like 'kind_on:%'").fetchall())
+        planned = {row[0] for row in self._db.execute("select distinct kind from items").fetchall()}
+        go_live_at = self.go_live_at()
+        first = not known and (go_live_at is None or to_ms(go_live_at) == to_ms(now))
+        since = {
+            kind: from_ms(int(known[kind])) if kind in known else from_ms(0) if first or (not known and kind in planned) else now
+            for kind in enabled
+        }
+        if remember:
+            with transaction(self._db):
+                self._db.execute("delete from meta where key like 'kind_on:%'")
+                rows = [(f"kind_on:{kind}", str(to_ms(moment))) for kind, moment in since.items()]
+                self._db.executemany("insert into meta values (?, ?)", rows)
+        return since
+
     def authority(self, kind: str) -> str | None:
         """'messages' or 'history': who decides when a transition of this kind happened. None before it was set."""
         return self._meta(f"authority:{kind}")
@@ -110,6 +131,15 @@ class Runs(LedgerFile):
         """Record the authority of a kind, once for ever: another one would give every past transition a new id."""
         if (standing := self._once(f"authority:{kind}", authority)) != authority:
             raise LedgerError(f"the authority of {kind} is {standing} since go-live and cannot change to {authority}", kind=kind)
+
+    def change_authority(self, authority: str, kinds: Collection[str], now: datetime) -> None:
+        """A person confirmed another authority: the past of these kinds, which it tells by other ids, becomes history."""
+        with transaction(self._db):
+            for kind in kinds:
+                for key, value in ((f"authority:{kind}", authority), (f"kind_on:{kind}", str(to_ms(now)))):
+                    self._db.execute(
+                        "insert into meta values (?, ?) on conflict (key) do update set value = excluded.value", (key, value)
+                    )
 
     def start_run(self, run_id: str, trigger: str, at_ms: int | None = None) -> None:
         """Open a run. Raises: LedgerError while another is open (call `recover` first, under the lease)."""

@@ -26,6 +26,7 @@ VERBS = {
     "pause": "Stop sending, all of it or some objects, until resumed; withdrawals still go.",
     "resume": "Lift a pause.",
     "release": "Let through what the volume guard held, after looking at it.",
+    "authority": "Who dates changes of a plain field: Messages or our own history; change it.",
     "doctor": "Check settings, both APIs and this machine; say how to mend each.",
     "serve": "Run the schedules until stopped: a long-lived worker.",
     "init": "Copy the shipped config/ to a folder of your own.",

@@ -57,6 +57,9 @@ def _text(plan: Plan) -> str:
     lines += [f"! {model} is held: {reason}" for model, reason in plan.unbuilt.items()]
     if plan.is_first:
         lines.append("\nfirst contact with these projects: `cartwire adopt` shows what others keep there and what would conflict")
+    if plan.due:
+        due = (f"{one['count']} {kind} (first at {one['next_at']})" for kind, one in plan.due.items())
+        lines.append("\nfalls due by time alone: " + ", ".join(due))
     if plan.history:
         lines.append("\nset aside as history: " + ", ".join(f"{rows} {kind}" for kind, rows in plan.history.items()))
     return "\n".join(lines)

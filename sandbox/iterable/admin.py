@@ -150,8 +150,9 @@ def change_settings(project: Project, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def settings(project: Project) -> dict[str, Any]:
-    """The options in force, without the key."""
-    shown = {one.name: getattr(project.options, one.name) for one in fields(project.options) if one.name != "api_key"}
+    """The options in force, without the key and this machine's folder of schemas."""
+    names = [one.name for one in fields(project.options) if one.name not in ("api_key", "event_schemas")]
+    shown = {name: getattr(project.options, name) for name in names}
     return {**shown, "disallowed_event_names": sorted(project.options.disallowed_event_names)}
 
 

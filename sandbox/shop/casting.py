@@ -140,16 +140,24 @@ def _with_cart(player: Player) -> Role | None:
     return {"cart_id": player.cart_ids[0]} if player.cart_ids and _with_newsletter(player) else None
 
 
+def _with_only_cart(player: Player) -> Role | None:
+    return _with_cart(player) if len(player.cart_ids) == 1 else None
+
+
 def _is_settled(act: Act) -> bool:
     return act.state == "Complete" and act.paid_lines > 1
 
 
 def _scenarios() -> Iterator[tuple[str, Callable[[Player], Role | None]]]:
     """Scarce parts first."""
+    yield "order_delivered", _order(lambda act: act.state == "Confirmed" and not act.is_shipped)
     yield "order_shipped", _order(lambda act: not act.is_shipped)
     yield "order_cancelled", _order(lambda act: act.state != "Complete")
+    yield "cart_recovered", _with_only_cart
     yield "cart_edited", _with_cart
+    yield "checkout_started", _with_cart
     yield "consent_given", _anyone(lambda player: player.customer.newsletter is False and _is_plain(player.customer))
+    yield "loyalty_raised", _anyone(lambda player: _is_plain(player.customer))
     yield "cart_created", _without_cart(_with_newsletter)
     yield "consent_withdrawn", _anyone(_with_newsletter)
     yield "new_registered_order", _without_cart(lambda player: True)
@@ -158,6 +166,7 @@ def _scenarios() -> Iterator[tuple[str, Callable[[Player], Role | None]]]:
     yield "full_refund", _order(_is_settled)
     yield "order_returned", _order(_is_settled)
     yield "email_changed", _anyone(lambda player: bool(player.orders) and player.customer.is_verified)
+    yield "order_edited", _order(lambda act: True)
     yield "customer_deleted", _anyone(lambda player: bool(player.orders))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from sandbox.shop import day_orders, day_people
+from sandbox.shop import day_carts, day_orders, day_people
 from sandbox.shop.stage import DocumentStore, Stage
 
 SCENARIOS_CSV = Path(__file__).with_name("scenarios.csv")
@@ -25,17 +25,22 @@ SCENARIOS: dict[str, Callable[[Stage], Report]] = {
     for script in (
         day_orders.new_registered_order,
         day_orders.new_guest_order,
-        day_orders.cart_edited,
-        day_orders.cart_created,
+        day_carts.cart_edited,
+        day_carts.cart_created,
         day_orders.order_cancelled,
         day_orders.partial_refund,
         day_orders.full_refund,
         day_orders.order_returned,
         day_orders.order_shipped,
+        day_orders.order_delivered,
+        day_orders.order_edited,
+        day_carts.checkout_started,
+        day_carts.cart_recovered,
         day_people.email_changed,
         day_people.consent_given,
         day_people.consent_withdrawn,
         day_people.group_changed,
+        day_people.loyalty_raised,
         day_people.guest_registered,
         day_people.customer_deleted,
         day_people.product_price_changed,

@@ -3,9 +3,7 @@
 from sandbox.shop.day_lines import (
     SHIPPING_FEE_MINOR,
     copied_lines,
-    market_of_document,
     paid_lines,
-    set_quantity,
     set_total,
 )
 from sandbox.shop.documents import Document
@@ -34,7 +32,7 @@ def new_registered_order(stage: Stage) -> Facts:
     order = _new_order(stage, template, "new-registered-order") | {"customerId": stage.role["customer_id"]}
     if "customerGroup" in template:
         order["customerGroup"] = template["customerGroup"]
-    return _place(stage, order)
+    return place(stage, order)
 
 
 def new_guest_order(stage: Stage) -> Facts:
@@ -45,51 +43,7 @@ def new_guest_order(stage: Stage) -> Facts:
     for name in ("shippingAddress", "billingAddress"):
         if name in order:
             order[name] = {"firstName": "Shop", "lastName": "Guest", "country": order["country"]}
-    return _place(stage, order)
-
-
-def cart_edited(stage: Stage) -> Facts:
-    """Two more of the first thing in the cart, the last thing taken out if there are at least three."""
-
-    def edit(cart: Document) -> None:
-        lines = cart["lineItems"]
-        set_quantity(lines[0], lines[0]["quantity"] + 2, market_of_document(cart))
-        if len(lines) > 2:
-            lines.pop()
-        cart["totalLineItemQuantity"] = sum(line["quantity"] for line in lines)
-        set_total(cart)
-
-    cart = stage.change("carts", stage.role["cart_id"], edit)
-    return {"cart_id": cart["id"], **_amount(cart["totalPrice"])}
-
-
-def cart_created(stage: Stage) -> Facts:
-    """A logged-in customer without a cart starts one."""
-    template = stage.document("orders", stage.role["order_id"])
-    lines = copied_lines(template, "shop-day:cart", (1, 3))
-    kept = ("customerId", "customerEmail", "customerGroup", "store", "country", "locale", "taxMode", "inventoryMode")
-    cart = {name: template[name] for name in kept if name in template}
-    cart |= {
-        "id": resource_id("cart", "shop-day"),
-        "cartState": "Active",
-        "origin": "Customer",
-        "lineItems": lines,
-        "customLineItems": [],
-        "totalLineItemQuantity": sum(line["quantity"] for line in lines),
-        "shippingMode": "Single",
-        "shipping": [],
-        "itemShippingAddresses": [],
-        "discountCodes": [],
-        "directDiscounts": [],
-        "refusedGifts": [],
-        "taxRoundingMode": "HalfUp",
-        "taxCalculationMode": "LineItemLevel",
-        "priceRoundingMode": "HalfEven",
-        "deleteDaysAfterLastModification": 90,
-    }
-    set_total(cart)
-    created = stage.create("carts", cart)
-    return {"cart_id": created["id"], **_amount(created["totalPrice"])}
+    return place(stage, order)
 
 
 def order_cancelled(stage: Stage) -> Facts:
@@ -100,7 +54,7 @@ def order_cancelled(stage: Stage) -> Facts:
         "orders", before["id"], lambda document: document.update(orderState="Cancelled"), ("OrderStateChanged", states)
     )
     _pay(stage, "CancelAuthorization", order["totalPrice"])
-    return _amount(order["totalPrice"])
+    return amount_of(order["totalPrice"])
 
 
 def partial_refund(stage: Stage) -> Facts:
@@ -131,26 +85,69 @@ def order_returned(stage: Stage) -> Facts:
 def order_shipped(stage: Stage) -> Facts:
     """An order leaves the warehouse."""
     order = stage.document("orders", stage.role["order_id"])
-    delivery = {
-        "id": resource_id("delivery", f"shop-day:{order['id']}"),
-        "createdAt": stage.at,
-        "items": [{"id": line["id"], "quantity": line["quantity"]} for line in order["lineItems"]],
-        "parcels": [],
-    }
-
-    def ship(document: Document) -> None:
-        document["shipmentState"] = "Shipped"
-        if "shippingInfo" in document:
-            document["shippingInfo"]["deliveries"].append(delivery)
-
+    delivery = _delivery(stage, order)
     stage.change(
         "orders",
         order["id"],
-        ship,
+        lambda document: _deliver(document, delivery, "Shipped"),
         ("DeliveryAdded", {"delivery": delivery}),
         ("OrderShipmentStateChanged", {"shipmentState": "Shipped"}),
     )
     return {}
+
+
+def order_delivered(stage: Stage) -> Facts:
+    """A confirmed order is handed over in one parcel and complete with that; nobody had told that it was shipped."""
+    order = stage.document("orders", stage.role["order_id"])
+    delivery = _delivery(stage, order)
+    tracking = {"trackingId": "T-SHOP-DAY", "carrier": "demo-post", "isReturn": False}
+    parcel = {
+        "id": resource_id("parcel", f"shop-day:{order['id']}"),
+        "createdAt": stage.at,
+        "trackingData": tracking,
+        "items": [],
+    }
+    delivery["parcels"] = [parcel]
+
+    def hand_over(document: Document) -> None:
+        _deliver(document, delivery, "Delivered")
+        document["orderState"] = "Complete"
+
+    stage.change(
+        "orders",
+        order["id"],
+        hand_over,
+        ("DeliveryAdded", {"delivery": delivery}),
+        ("OrderShipmentStateChanged", {"shipmentState": "Delivered"}),
+        ("OrderStateChanged", {"orderState": "Complete", "oldOrderState": order["orderState"]}),
+    )
+    return {}
+
+
+def order_edited(stage: Stage) -> Facts:
+    """The goods shall go to another street; nothing else about the order changes."""
+    address = {
+        "country": stage.document("orders", stage.role["order_id"])["country"],
+        "streetName": "Shop Day Street",
+        "city": "Elsewhere",
+    }
+    order = stage.change(
+        "orders",
+        stage.role["order_id"],
+        lambda document: document.update(shippingAddress=document.get("shippingAddress", {}) | address),
+        ("OrderShippingAddressSet", {"address": address}),
+    )
+    return amount_of(order["totalPrice"])
+
+
+def _delivery(stage: Stage, order: Document) -> Document:
+    items = [{"id": line["id"], "quantity": line["quantity"]} for line in order["lineItems"]]
+    return {"id": resource_id("delivery", f"shop-day:{order['id']}"), "createdAt": stage.at, "items": items, "parcels": []}
+
+
+def _deliver(document: Document, delivery: Document, state: str) -> None:
+    document["shipmentState"] = state
+    document.setdefault("shippingInfo", {}).setdefault("deliveries", []).append(delivery)
 
 
 def _new_order(stage: Stage, template: Document, key: str) -> Document:
@@ -169,7 +166,7 @@ def _new_order(stage: Stage, template: Document, key: str) -> Document:
     return order
 
 
-def _place(stage: Stage, order: Document) -> Facts:
+def place(stage: Stage, order: Document) -> Facts:
     payment_id = order["paymentInfo"]["payments"][0]["id"]
     payment = {
         "id": payment_id,
@@ -187,7 +184,7 @@ def _place(stage: Stage, order: Document) -> Facts:
     dated = {"version": 1, "createdAt": stage.at, "lastModifiedAt": stage.at}
     stage.create("payments", payment, ("PaymentCreated", {"payment": payment | dated}))
     stage.create("orders", order, ("OrderCreated", {"order": order | dated}))
-    return {"order_id": order["id"], "payment_id": payment_id, **_amount(order["totalPrice"])}
+    return {"order_id": order["id"], "payment_id": payment_id, **amount_of(order["totalPrice"])}
 
 
 def _pay(stage: Stage, kind: str, amount: Document) -> Facts:
@@ -199,7 +196,7 @@ def _pay(stage: Stage, kind: str, amount: Document) -> Facts:
         lambda payment: payment["transactions"].append(transaction),
         ("PaymentTransactionAdded", {"transaction": transaction}),
     )
-    return {"transaction_id": transaction["id"], **_amount(amount)}
+    return {"transaction_id": transaction["id"], **amount_of(amount)}
 
 
 def _transaction(stage: Stage, kind: str, amount: Document, payment_id: str) -> Document:
@@ -212,5 +209,5 @@ def _transaction(stage: Stage, kind: str, amount: Document, payment_id: str) -> 
     }
 
 
-def _amount(money: Document) -> Facts:
+def amount_of(money: Document) -> Facts:
     return {"amount_minor": money["centAmount"], "currency_code": money["currencyCode"]}

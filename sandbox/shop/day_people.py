@@ -49,6 +49,20 @@ def group_changed(stage: Stage) -> Facts:
     return {}
 
 
+def loyalty_raised(stage: Stage) -> Facts:
+    """A customer gets a hundred points more."""
+    customer_id = stage.role["customer_id"]
+    before = stage.document("customers", customer_id)["custom"]["fields"]["loyaltyPoints"]
+    payload = {"name": "loyaltyPoints", "value": before + 100, "previousValue": before}
+    stage.change(
+        "customers",
+        customer_id,
+        lambda customer: customer["custom"]["fields"].update(loyaltyPoints=before + 100),
+        ("CustomerCustomFieldChanged", payload),
+    )
+    return {}
+
+
 def guest_registered(stage: Stage) -> Facts:
     """A guest with orders makes an account with the same address and proves it; the orders stay as they were."""
     order = stage.document("orders", stage.role["order_id"])

@@ -51,6 +51,13 @@ class Consequences:
         (sent,) = (sent for sent in self.sent if sent.call == call)
         return sent.row
 
+    def events(self) -> dict[str, Row]:
+        """The custom events by name; each name at most once."""
+        rows = [sent.row for sent in self.sent if sent.call == "events/trackBulk"]
+        found = {row["eventName"]: row for row in rows}
+        assert len(found) == len(rows)
+        return found
+
     def gained(self, field: str) -> Decimal:
         """By how much a field of the profile rose."""
         return money(self.after["dataFields"][field]) - money(self.before["dataFields"][field])

@@ -20,7 +20,7 @@ from typing import Any
 import duckdb
 
 from cartwire.person import person_key
-from cartwire.settings import Settings
+from cartwire.settings import REPOSITORY, Settings
 from flows.dbt import build_everything
 from flows.report import RunReport
 from flows.run import sync
@@ -39,13 +39,10 @@ from marts.customer_metrics as metrics
 inner join marts.profiles as profiles using (profile_id)
 """
 _OPENED = ("customers", "orders", "carts", "payments", "products", "consent_words")
-_FACT_IDS = """
-select purchase_id from activation.iterable_purchases
-union all
-select event_id from activation.order_cancelled
-union all
-select event_id from activation.order_refunded
-"""
+_FACT_IDS = "select purchase_id as id from activation.iterable_purchases" + "".join(
+    f" union all select event_id from activation.{path.stem}"
+    for path in sorted((REPOSITORY / "models" / "activation" / "events").glob("*.sql"))
+)
 
 
 @dataclass(frozen=True)
@@ -183,7 +180,7 @@ def _tell_of_rebuilding(told: Story) -> None:
     told.tell("after a full refresh")
     _lose_warehouse(told.settings)
     told.tell("warehouse rebuilt from the ledger")
-    told.rebuilt_fact_ids = {row["purchase_id"] for row in _warehouse(told.settings, _FACT_IDS)}
+    told.rebuilt_fact_ids = {row["id"] for row in _warehouse(told.settings, _FACT_IDS)}
 
 
 def tell_shop_day(told: Story) -> None:

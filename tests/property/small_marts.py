@@ -71,7 +71,7 @@ create table marts.refunds (refund_id varchar, order_id varchar, payment_id varc
     refund_amount decimal(28,4), currency_code varchar, refunded_at timestamp, source_modified_at timestamp,
     is_full boolean);
 create table marts.carts (cart_id varchar, profile_id varchar, is_current boolean, cart_version bigint,
-    campaign_id bigint, template_id bigint, country_code varchar, currency_code varchar,
+    campaign_id bigint, template_id bigint, country_code varchar, created_at timestamp, currency_code varchar,
     cart_total decimal(28,4), lines {_LINES}, market_code varchar, store_key varchar, channel_key varchar,
     locale varchar, source_modified_at timestamp);
 create table intermediate.int_orders__status_changes (order_id varchar, status_type varchar default 'order',
@@ -85,8 +85,9 @@ create table staging.stg_commercetools__return_items (order_id varchar, return_i
     quantity bigint, return_status varchar, changed_at timestamp);
 create table intermediate.int_carts__abandonments (cart_id varchar, content_key varchar, stage varchar,
     idle_minutes integer, idle_since timestamp, ended_at timestamp, due_at timestamp, is_left_alone boolean);
+create table intermediate.int_due__moments (kind varchar, subject varchar, due_at timestamp);
 create table intermediate.int_carts__idle_periods (cart_id varchar, cart_status varchar, content_key varchar,
-    is_empty boolean, checkout_step varchar, started_at timestamp, ended_at timestamp);
+    is_empty boolean, checkout_step varchar, started_at timestamp, ended_at timestamp, is_first_seen boolean);
 create table intermediate.int_customers__email_changes (customer_id varchar, from_email_key varchar,
     to_email_key varchar, changed_at timestamp, authority varchar);
 create table intermediate.int_customers__group_changes (customer_id varchar, from_group varchar, to_group varchar,

@@ -12,6 +12,7 @@ import pytest
 
 from activation.contracts import load_contracts
 from activation.event_fields import tables_of_kinds
+from activation.gate import gate
 from cartwire.errors import CartwireError
 from tests.property.small_marts import GO_LIVE, NOW, REPOSITORY, Project, SmallMarts
 
@@ -22,6 +23,8 @@ CONTRACTS = load_contracts(REPOSITORY / "models")
 def marts(project: Project, tmp_path: Path) -> Iterator[SmallMarts]:
     """Ada has an order that was refunded once and then cancelled."""
     small = SmallMarts(tmp_path, project)
+    small.put("raw_iterable.channels", id=101, name="Email Marketing", channel_type="Marketing", message_medium="Email")
+    small.put("raw_iterable.channels", id=103, name="SMS Marketing", channel_type="Marketing", message_medium="SMS")
     small.registered("ada")
     small.order("ada", "1", total=1200)
     refund(small, "r1")
@@ -108,3 +111,74 @@ def test_history_is_counted_per_kind_and_stays_history(marts: SmallMarts) -> Non
     marts.execute("update config.objects set max_age_hours = 10000")
     marts.build()
     assert marts.changed() == {}
+
+
+def test_a_deleted_customer_is_told_while_iterable_has_the_user_and_nobody_is_told_afterwards(marts: SmallMarts) -> None:
+    marts.configure("objects", "kind = 'customer_deleted'", "is_enabled = true")
+    marts.registered("bob")
+    marts.build()
+    marts.fold()
+    marts.registered("cyd")
+    marts.execute("update marts.profiles set is_deleted = true where customer_id in ('c-bob', 'c-cyd')")
+    for word in ("bob", "cyd"):
+        marts.put("staging.stg_commercetools__customer_deletions", customer_id=f"c-{word}", deleted_at=NOW)
+    marts.build()
+    (row,) = marts.rows("changes.changed_events")
+    assert (row["kind"], row["user_id"], row["verdict"]) == ("customer_deleted", "c-bob", "send")
+    marts.fold()
+    marts.build()
+    assert not marts.rows("changes.changed_events")
+
+
+def abandon(marts: SmallMarts, stage: str, *, due: object, content: str = "k") -> None:
+    marts.put(
+        "intermediate.int_carts__abandonments", cart_id="cart-ada", content_key=content, stage=stage, idle_minutes=60,
+        idle_since=NOW - timedelta(hours=1), due_at=due, is_left_alone=True,
+    )  # fmt: skip
+
+
+def test_a_cart_is_abandoned_once_per_content_and_stage_when_its_time_has_come(marts: SmallMarts) -> None:
+    marts.cart("ada")
+    marts.build()
+    marts.fold()
+    abandon(marts, "first", due=NOW)
+    abandon(marts, "second", due=NOW + timedelta(hours=1))
+    marts.build()
+    (row,) = marts.rows("changes.changed_events")
+    assert (row["kind"], row["occurred_at"]) == ("cart_abandoned", NOW)
+    assert [item["id"] for item in row["items"]] == ["p1"]
+    marts.fold()
+    marts.execute("update control.run set as_of = as_of + interval 1 hour")
+    marts.execute("update intermediate.int_carts__abandonments set idle_since = idle_since + interval 30 minutes")
+    marts.build()
+    stages = {e["value"] for row in marts.rows("changes.changed_events") for e in row["fields"] if e["field"] == "stage"}
+    assert stages == {"second"}
+    marts.fold()
+    abandon(marts, "first", due=NOW + timedelta(minutes=30), content="other lines")
+    marts.build()
+    assert len(marts.rows("changes.changed_events")) == 1
+
+
+def test_a_kind_switched_on_later_takes_what_happened_before_as_history(marts: SmallMarts) -> None:
+    marts.put("control.kinds", kind="order_refunded", on_since=NOW)
+    refund(marts, "r2", refunded_at=NOW - timedelta(seconds=1))
+    marts.build()
+    (row,) = marts.rows("changes.new_held_history")
+    assert (row["kind"], row["reason"]) == ("order_refunded", "before its kind was switched on")
+    assert len(marts.rows("changes.changed_events", "kind = 'order_refunded'")) == 1
+    marts.fold()
+    marts.execute("update control.kinds set on_since = on_since - interval 1 day")
+    marts.build()
+    assert marts.changed() == {}, "what was history stays so"
+
+
+def test_an_order_that_does_not_add_up_is_refused_with_the_reason(marts: SmallMarts) -> None:
+    marts.order("ada", "2", unexplained_total=0.01)
+    marts.build()
+    table = marts.arrow("changes.changed_purchases")
+    refused = gate(table, CONTRACTS["purchases", "purchases"]).rejections
+    orders = table.column("order_id").to_pylist()
+    assert {orders[row]: reason for row, reason in refused.items()} == {
+        "order-2": "unexplained_total must be zero, because lines, shipping and discounts have to add up to the total"
+        " (expect_column_values_to_be_between)"
+    }

@@ -17,6 +17,7 @@ from activation.ledger.machine import OPEN_STATES, TRANSITIONS, Event, State, ta
 from activation.ledger.reading import read_only
 from activation.ledger.sending import Claim, LedgerItem, Outcome
 from activation.ledger.store import Ledger
+from cartwire.clock import from_ms
 from cartwire.errors import ConfigError, IllegalTransition, LeaseLost, LedgerError
 
 SECRET = b"s" * 32
@@ -292,6 +293,27 @@ def test_an_authority_is_for_ever(ledger: Ledger) -> None:
     ledger.set_authority("order_cancelled", "history")
     with pytest.raises(LedgerError):
         ledger.set_authority("order_cancelled", "messages")
+
+
+def test_another_authority_that_a_person_confirmed_makes_the_past_history(ledger: Ledger) -> None:
+    ledger.set_authority("order_cancelled", "messages")
+    later = from_ms(5_000_000)
+    ledger.change_authority("history", ["order_cancelled"], later)
+    assert ledger.authority("order_cancelled") == "history"
+    assert ledger.kinds_on_since(["order_cancelled"], from_ms(9_000_000)) == {"order_cancelled": later}
+
+
+def test_a_kind_is_on_since_it_was_first_found_on_and_begins_anew_after_it_was_off(ledger: Ledger) -> None:
+    start, second, third, fourth = (from_ms(hour * 3_600_000) for hour in (1, 2, 3, 4))
+    ledger.bind("ctp", "itbl", "hybrid", start)
+    always = from_ms(0)
+    assert ledger.kinds_on_since(["purchases"], start) == {"purchases": always}
+    both = ["purchases", "order_returned"]
+    assert ledger.kinds_on_since(both, second, remember=False) == {"purchases": always, "order_returned": second}
+    assert ledger.kinds_on_since(both, third) == {"purchases": always, "order_returned": third}, "a plan only looks"
+    assert ledger.kinds_on_since(both, fourth)["order_returned"] == third
+    assert ledger.kinds_on_since(["order_returned"], fourth) == {"order_returned": third}
+    assert ledger.kinds_on_since(both, fourth) == {"purchases": fourth, "order_returned": third}
 
 
 def test_a_release_is_used_once(ledger: Ledger) -> None:

@@ -87,18 +87,8 @@ def test_only_the_touched_documents_differ_and_all_of_them_at_the_same_instant(
         resource, key = entry.split("/")
         assert before.raw(resource, key) != after.raw(resource, key)
     counts_before, counts_after = before.counts(), after.counts()
-    assert {name: counts_after[name] - counts_before[name] for name in counts_before if name != "messages"} == {
-        "carts": 1,
-        "categories": 0,
-        "channels": 0,
-        "customer_groups": 0,
-        "customers": 1,
-        "orders": 4,
-        "payments": 2,
-        "product_projections": 0,
-        "stores": 0,
-        "types": 0,
-    }
+    more = {name: counts_after[name] - count for name, count in counts_before.items() if name != "messages"}
+    assert {name: number for name, number in more.items() if number} == {"carts": 1, "customers": 1, "orders": 5, "payments": 3}
     changed = {
         f"{resource}/{document['id']}"
         for resource in ("customers", "orders", "payments", "carts", "product_projections")

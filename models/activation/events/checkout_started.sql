@@ -1,14 +1,9 @@
 -- Grain: event_id. Somebody took a cart on the way to an order: it has a shipping
 -- address, a shipping method or a payment. commercetools tells no such thing, so it is derived from the
 -- first version of the cart that we read with one.
-with steps as (
-    select
-        cart_id,
-        min(started_at) as started_at,
-        min_by(checkout_step, started_at) as checkout_step
-    from {{ ref('int_carts__idle_periods') }}
+with periods as (
+    select * from {{ ref('int_carts__idle_periods') }}
     where checkout_step is not null and cart_status = 'active' and not is_empty
-    group by cart_id
 ),
 
 carts as (
@@ -18,6 +13,18 @@ carts as (
 people as (
     select * from {{ ref('profiles') }}
     where email is not null
+),
+
+-- of a cart that was on its way when we first saw it nobody knows since when: then it is as old as the cart
+steps as (
+    select
+        carts.cart_id,
+        min(case when periods.is_first_seen then carts.created_at else periods.started_at end)
+            as started_at,
+        min_by(periods.checkout_step, periods.started_at) as checkout_step
+    from periods
+    inner join carts on periods.cart_id = carts.cart_id
+    group by carts.cart_id
 ),
 
 events as (

@@ -10,7 +10,8 @@ sequenced as (
         *,
         lag(
             cart_status || chr(30) || coalesce(content, '') || chr(30) || coalesce(checkout_step, '')
-        ) over (partition by cart_id order by version) as content_before
+        ) over (partition by cart_id order by version) as content_before,
+        row_number() over (partition by cart_id order by version) = 1 as is_first_seen
     from versions
 ),
 
@@ -32,7 +33,8 @@ periods as (
         coalesce(content, '') = '' as is_empty,
         checkout_step,
         last_modified_at as started_at,
-        ended_at
+        ended_at,
+        is_first_seen
     from changed
 )
 

@@ -7,7 +7,6 @@ with orders as (
 methods as (
     select
         orders.order_id,
-        orders.last_modified_at,
         orders.deliveries
     from orders
     where {{ list_size('orders.deliveries') }} > 0
@@ -16,7 +15,6 @@ methods as (
 
     select
         orders.order_id,
-        orders.last_modified_at,
         entries.method.shippingInfo.deliveries as deliveries
     from orders
     cross join {{ list_each('orders.shippings', 'entries', 'method') }}
@@ -29,11 +27,12 @@ deliveries as (
         entries.delivery.id as delivery_id,
         entries.delivery.items as items,
         entries.delivery.parcels as parcels,
-        coalesce({{ try_ts_from_iso('entries.delivery.createdAt') }}, methods.last_modified_at)
-            as created_at
+        {{ try_ts_from_iso('entries.delivery.createdAt') }} as created_at
     from methods
     cross join {{ list_each('methods.deliveries', 'entries', 'delivery') }}
-    where entries.delivery.id is not null
+    where
+        entries.delivery.id is not null
+        and {{ try_ts_from_iso('entries.delivery.createdAt') }} is not null
 ),
 
 parcels as (

@@ -7,7 +7,6 @@ with orders as (
 boxes as (
     select
         orders.order_id,
-        orders.last_modified_at,
         entries.box.items as items
     from orders
     cross join {{ list_each('orders.returns', 'entries', 'box') }}
@@ -22,12 +21,11 @@ items as (
         {{ status_word('entries.item.shipmentState') }} as return_status,
         coalesce(
             {{ try_ts_from_iso('entries.item.lastModifiedAt') }},
-            {{ try_ts_from_iso('entries.item.createdAt') }},
-            boxes.last_modified_at
+            {{ try_ts_from_iso('entries.item.createdAt') }}
         ) as changed_at
     from boxes
     cross join {{ list_each('boxes.items', 'entries', 'item') }}
-    where entries.item.id is not null
+    where entries.item.id is not null and coalesce(entries.item.lastModifiedAt, entries.item.createdAt) is not null
 )
 
 select * from items

@@ -1,0 +1,43 @@
+-- Grain: kind, subject, due_at. What will fall due only because time passes, and when: nothing in the
+-- shop has to happen for it.
+with abandonments as (
+    select * from {{ ref('int_carts__abandonments') }}
+    where is_left_alone
+),
+
+orders as (
+    select * from {{ ref('int_orders__counting') }}
+    where counted_due_at is not null
+),
+
+carts as (
+    select * from {{ ref('int_carts__identified') }}
+    where due_at is not null and profile_id is not null
+),
+
+moments as (
+    select
+        'cart_abandoned' as kind,
+        cart_id || '-' || content_key || '-' || stage as subject,
+        due_at
+    from abandonments
+
+    union all
+
+    select
+        'purchases' as kind,
+        order_id as subject,
+        counted_due_at as due_at
+    from orders
+
+    union all
+
+    -- commercetools deletes a cart that nobody touched, and Iterable's is emptied then
+    select
+        'carts' as kind,
+        cart_id as subject,
+        due_at
+    from carts
+)
+
+select * from moments
