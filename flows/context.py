@@ -52,6 +52,8 @@ class Run:
         authorities: kind of transition → `messages` or `history`, whichever dates it in this installation.
         history: facts set aside as history in this run, per kind.
         data_docs: index of the gate's data docs; None when nothing was gated.
+        is_settled: False once this run found something to send; then its build is no base for leaving out the next.
+        still_since: run id of the build that this run would only have repeated, and left out.
         seconds: step name → wall time.
     """
 
@@ -76,6 +78,8 @@ class Run:
     kinds_on_since: dict[str, datetime] = field(default_factory=dict)
     failed_tests: tuple[str, ...] = ()
     data_docs: Path | None = None
+    is_settled: bool = True
+    still_since: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     _connection: duckdb.DuckDBPyConnection | None = None
 

@@ -6,7 +6,7 @@ runs and the others end as `Skipped`: one sync catches up whatever happened. A r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,25 +55,27 @@ class PrefectServer:
                 for run in client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(ours), limit=RUNS_MAX):
                     client.set_flow_run_state(run.id, Crashed(message=GONE), force=True)
 
-    def due(self, now: datetime) -> Due | None:
-        """The newest overdue run of each schedule, or the oldest that somebody started by hand.
+    def due(self, now: datetime, busy: Collection[str]) -> list[Due]:
+        """Of each schedule that is not busy the oldest run that somebody started by hand, else the newest overdue one.
 
         Raises: ServerUnreachable. Registers first, if the server did not answer at the start.
         """
         if not self._names:
             self.register()
+        chosen: dict[str, FlowRunResponse] = {}
         with _answering(), get_client(sync_client=True) as client:
             runs = client.get_scheduled_flow_runs_for_deployments(
                 list(self._names), scheduled_before=now + timedelta(milliseconds=1), limit=RUNS_MAX
             )
-            chosen: dict[UUID, FlowRunResponse] = {}
-            for run in sorted(runs, key=lambda run: run.expected_start_time or now):
-                if not run.auto_scheduled:
-                    return self._due(run)
-                if (before := chosen.get(_deployment(run))) is not None:
+            for run in sorted(runs, key=lambda run: (run.auto_scheduled, run.expected_start_time or now)):
+                name = self._names[_deployment(run)].name
+                before = chosen.get(name)
+                if name in busy or (before is not None and not before.auto_scheduled):
+                    continue
+                if before is not None:
                     client.set_flow_run_state(before.id, Completed(name="Skipped", message=OVERDUE), force=True)
-                chosen[_deployment(run)] = run
-        return next((self._due(run) for run in chosen.values()), None)
+                chosen[name] = run
+        return [self._due(run) for run in chosen.values()]
 
     def _due(self, run: FlowRunResponse) -> Due:
         schedule = self._names[_deployment(run)]
@@ -95,7 +97,7 @@ def _execute(schedule: Schedule, run: FlowRunResponse) -> Ended:
         raise result
     if not isinstance(result, dict):
         raise CartwireError(f"the flow run ended as {state.name}")
-    return Ended(result["run_id"], result["exit_code"])
+    return Ended(result.get("run_id"), result.get("exit_code", 0))
 
 
 @contextmanager

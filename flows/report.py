@@ -29,6 +29,7 @@ class RunReport:
         rows: counts per object and kind.
         by_market: accepted per kind and market, the baseline of volume alerts.
         latency_s: per object, p50 and p95 of accepted_at - source_modified_at, seconds.
+        still_since: run id of the build that this run would only have repeated and left out; None when it built.
         history: facts set aside as history when first seen, per kind.
         data_docs: path of great-expectations' pages of this run's gates; None when nothing was gated.
         shadow: a rehearsal: nothing was sent, accepted means would have been sent, requests would have been made.
@@ -46,6 +47,7 @@ class RunReport:
     requests: dict[str, int]
     peak_memory_mib: int
     data_docs: str | None = None
+    still_since: str | None = None
     shadow: bool = False
     attention: tuple[str, ...] = field(default=())
 
@@ -86,6 +88,7 @@ def make_report(run: Run) -> RunReport:
         requests={endpoint: requests for endpoint, requests, _ in ledger.request_counts(run_id)},
         peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         data_docs=str(run.data_docs) if run.data_docs else None,
+        still_since=run.still_since,
         shadow=run.settings.shadow,
         attention=tuple(attention),
     )

@@ -18,6 +18,7 @@ from activation.lists import check_list_sources, create_missing
 from activation.publish import publish_ledger_views, publish_marts
 from activation.routes import ROUTES
 from activation.settle import resolve_unknown
+from activation.standstill import note_settled, still_since
 from activation.verdicts import NEVER_HELD
 from cartwire import clock, stopping
 from cartwire.config_check import check_config
@@ -27,6 +28,7 @@ from clients.commercetools import CommercetoolsClient
 from flows.context import Run
 from flows.dbt import build_everything, build_withdrawals
 from flows.kinds import Contracts, check_kinds, event_models, kinds_switched_on, transition_kinds
+from flows.upgrade import digest_of_rules
 from ingestion.iterable import load_iterable, load_lists
 from ingestion.source import load_commercetools
 
@@ -131,6 +133,8 @@ def write_run_row(run: Run) -> None:
 
 def send_withdrawals(run: Run) -> None:
     """Stage 1, before anything else is built: nobody waits for a test to be unsubscribed."""
+    if _is_still(run):
+        return
     build_withdrawals(run.settings)
     counts = freeze_stage(
         run.warehouse,
@@ -143,6 +147,7 @@ def send_withdrawals(run: Run) -> None:
         test_profiles=run.only_test_profiles,
     )
     if counts.planned:
+        run.is_settled = False
         run.close_warehouse()
         _deliver(run, WITHDRAWALS)
 
@@ -156,7 +161,12 @@ def make_lists(run: Run) -> None:
 
 
 def build(run: Run) -> None:
-    """Everything else, with its data tests; what failed is held downstream."""
+    """Everything else, with its data tests; what failed is held downstream.
+
+    Left out where nothing moved since a build that left nothing to do.
+    """
+    if _is_still(run):
+        return
     result = build_everything(run.settings)
     run.failed_tests = result.failed_tests
     run.built = result.built
@@ -178,7 +188,7 @@ def freeze(run: Run) -> None:
     Under a full pause nothing is planned, so that a pause of a week leaves no week of held rows.
     """
     run.pauses = run.ledger.pauses()
-    if any(pause.is_full for pause in run.pauses):
+    if run.still_since or any(pause.is_full for pause in run.pauses):
         run.close_warehouse()
         return
     contracts = load_contracts(REPOSITORY / "models")
@@ -193,9 +203,17 @@ def freeze(run: Run) -> None:
         test_profiles=run.only_test_profiles,
     )
     run.history = dict(counts.history)
+    if run.is_settled and not (run.held or run.failed_tests or counts.planned or counts.history):
+        note_settled(run.warehouse, run.run_id, digest_of_rules(run.settings), clock.now())
     run.close_warehouse()
     if counts.gates:
         run.data_docs = build_data_docs(counts.gates, run.settings.state_dir / "data_docs", run_id=run.run_id, at=clock.now())
+
+
+def _is_still(run: Run) -> bool:
+    """Whether a build would only repeat an earlier one; remembers which. A plan builds always: it shows what is there."""
+    run.still_since = still_since(run.warehouse, digest_of_rules(run.settings), clock.now()) if run.binds else None
+    return run.still_since is not None
 
 
 def held_objects(run: Run, contracts: Contracts) -> dict[str, str]:
@@ -238,7 +256,8 @@ def fold_outcomes(run: Run) -> None:
     fold(run.warehouse, run.ledger)
     run.close_warehouse()
     crash_points.reach("folded-not-published")
-    publish_ledger_views(run.settings.ledger, run.settings.analyst_db)
+    if not run.still_since:
+        publish_ledger_views(run.settings.ledger, run.settings.analyst_db)
 
 
 STEPS: Sequence[Step] = (

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from contextlib import closing
+from pathlib import Path
 
 from cartwire.settings import REPOSITORY, Settings
 from cartwire.warehouse import open_warehouse
@@ -28,11 +30,19 @@ def remember_built(settings: Settings) -> None:
         connection.execute("commit")
 
 
+def digest_of_rules(settings: Settings) -> str:
+    """sha256 over everything that decides what a build makes of the same rows: SQL, YAML, data tests and the user's config."""
+    return _digest([*(REPOSITORY / source for source in _CODE), REPOSITORY / "tests" / "dbt", settings.config])
+
+
 def _code_digest() -> str:
     """sha256 over names and contents of the project's SQL and YAML."""
+    return _digest([REPOSITORY / source for source in _CODE])
+
+
+def _digest(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
-    for source in _CODE:
-        path = REPOSITORY / source
+    for path in paths:
         for file in [path] if path.is_file() else sorted(child for child in path.rglob("*") if child.is_file()):
-            digest.update(f"{file.relative_to(REPOSITORY)}\0".encode() + file.read_bytes() + b"\0")
+            digest.update(f"{file.relative_to(path.parent)}\0".encode() + file.read_bytes() + b"\0")
     return digest.hexdigest()

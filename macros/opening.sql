@@ -26,3 +26,49 @@ delete from {{ this }}
 where {{ id_column }} not in (select source.id from {{ source('raw', resource) }} as source)
 {%- endif %}
 {%- endmacro %}
+
+{# Condition on rows of raw.<resource>_history, read as `versions`: this version is not opened yet. A version never changes.
+   The model names ids `id_column` and, where it reads several resources, says which in `resource`. #}
+{% macro is_unopened_version(id_column, resource=none) -%}
+{% if is_incremental() -%}
+not exists (
+            select 1
+            from {{ this }} as opened_before
+            where
+                opened_before.{{ id_column }} = versions.id
+                and opened_before.version = versions.version
+                {% if resource -%}
+                and opened_before.resource = '{{ resource }}'
+                {%- endif %}
+        )
+{%- else -%}
+true
+{%- endif %}
+{%- endmacro %}
+
+{# Before an increment: versions that are no longer in raw leave the model too. `resource_column` of a model that reads
+   several resources. #}
+{% macro forget_vanished_versions(resources, id_column, resource_column=none) -%}
+{% if is_incremental() -%}
+delete from {{ this }} as kept
+where
+    not exists (
+        {% for resource in resources -%}
+        select 1
+        from {{ source('raw', resource ~ '_history') }} as versions
+        where
+            versions.id = kept.{{ id_column }} and versions.version = kept.version
+            {% if resource_column %}and kept.{{ resource_column }} = '{{ resource }}'{% endif %}
+        {% if not loop.last %}union all{% endif %}
+        {% endfor %}
+    )
+{%- endif %}
+{%- endmacro %}
+
+{# Before an increment: keys that `relation` no longer has, or has without `condition`, leave the model too. #}
+{% macro forget_absent(id_column, relation, condition='true') -%}
+{% if is_incremental() -%}
+delete from {{ this }}
+where {{ id_column }} not in (select {{ id_column }} from {{ relation }} where {{ condition }})
+{%- endif %}
+{%- endmacro %}

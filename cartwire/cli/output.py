@@ -94,6 +94,10 @@ def summary(report: RunReport) -> str:
     rows.append({"object": "total", "kind": "", **{name: report.total(name) for name in columns}})
     lines = [SHADOW_BANNER] if report.shadow else []
     lines += [f"run {report.run_id}", table(rows, ("object", "kind", *columns))]
+    if report.still_since:
+        lines.append(
+            f"nothing moved since the build of run {report.still_since}, which left nothing to send: it was not repeated"
+        )
     if report.history:
         facts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report.history.items()))
         lines.append(f"set aside as history (before go-live or too old to act on): {facts}")

@@ -45,7 +45,9 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Household:
+class Household:
+    """What the data set knows of one household; times in seconds since 1970, money in minor units."""
+
     number: int
     age: str
     size: str
@@ -61,7 +63,7 @@ def customers(purchases: Purchases, shared: Iterable[Adjustment], calendar: Cale
     for household in _households(purchases, calendar):
         lender = known.get(lenders.get(household.number) or 0)
         is_lender = household.number in lenders.values()
-        known[household.number] = _customer(household, calendar, lender=lender, is_lender=is_lender)
+        known[household.number] = customer_of(household, calendar, lender=lender, is_lender=is_lender)
     return known
 
 
@@ -99,7 +101,7 @@ def seconds(times: pd.Series) -> list[int]:
     return [int(value) for value in times.astype("datetime64[s]").astype("int64").tolist()]
 
 
-def _households(purchases: Purchases, calendar: Calendar) -> Iterable[_Household]:
+def _households(purchases: Purchases, calendar: Calendar) -> Iterable[Household]:
     table = purchases.demographics.set_index("household_id").join(purchases.households)
     columns = (
         table.index.tolist(),
@@ -109,10 +111,11 @@ def _households(purchases: Purchases, calendar: Calendar) -> Iterable[_Household
         [value + calendar.shift_s for value in seconds(table["last_purchase_at"])],
         (table["spent"] * 100).round().astype("int64").tolist(),
     )
-    return (_Household(*row) for row in zip(*columns, strict=True))
+    return (Household(*row) for row in zip(*columns, strict=True))
 
 
-def _customer(household: _Household, calendar: Calendar, *, lender: Customer | None, is_lender: bool) -> Customer:
+def customer_of(household: Household, calendar: Calendar, *, lender: Customer | None = None, is_lender: bool = False) -> Customer:
+    """The customer of one household. `lender`: whose address it shares; `is_lender`: whether another shares its own."""
     number = household.number
     market = market_of(number)
     fake = faker(market.faker_locale)
@@ -187,7 +190,7 @@ def _address(fake: Faker, market: Market, number: int, first: str, last: str, wh
     return address
 
 
-def _extras(document: Document, fake: Faker, market: Market, household: _Household) -> None:
+def _extras(document: Document, fake: Faker, market: Market, household: Household) -> None:
     """What only some customers have: a second address, none at all, a company, custom fields."""
     number = household.number
     if number % 6 == 1:
@@ -201,7 +204,7 @@ def _extras(document: Document, fake: Faker, market: Market, household: _Househo
         document["custom"] = custom(CUSTOMER_TYPE, {} if number % 23 == 7 else _fields(household))
 
 
-def _fields(household: _Household) -> Document:
+def _fields(household: Household) -> Document:
     fields: Document = {
         "loyaltyTier": next(tier for floor, tier in _TIERS if household.spent_minor >= floor),
         "loyaltyPoints": household.spent_minor // 100,
@@ -218,7 +221,7 @@ def _fields(household: _Household) -> Document:
     return fields
 
 
-def _dated(household: _Household, calendar: Calendar) -> tuple[Document, list[Happening]]:
+def _dated(household: Household, calendar: Calendar) -> tuple[Document, list[Happening]]:
     """The envelope and what happened when.
 
     Registered an hour before the year's first purchase; one in fifty only within the last nine days, after having bought.

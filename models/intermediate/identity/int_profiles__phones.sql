@@ -1,14 +1,48 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key='profile_id',
+    on_schema_change='sync_all_columns',
+    pre_hook="{{ forget_absent('profile_id', ref('int_profiles__described'), 'phone_raw is not null') }}"
+) }}
 -- Grain: profile_id, where a number was given. E.164 by the rule that config/phone_countries.csv
 -- states per country: read as international after + or the country's own exit code, else as
 -- national in the address's country; the trunk prefix goes; what is left must match the country's
--- numbering plan. Letters are not dialled.
-with profiles as (
+-- numbering plan. Letters are not dialled. A number is read once, until it or its country changes:
+-- patterns that come from rows cost more than everything else in a build. Other rules read all anew.
+{%- set parts = [] %}
+{%- for column in [
+    'country_code', 'calling_code', 'is_main_country', 'exit_pattern', 'trunk_pattern', 'trunk_group',
+    'trunk_rule', 'national_pattern', 'code_pattern'
+] %}
+{%- do parts.append("coalesce(cast(" ~ column ~ " as varchar), '')") %}
+{%- endfor %}
+with rules as (
+    select
+        {{ md5_hex(string_agg_ordered(parts | join(" || ',' || "), "';'", 'country_code')) }}
+            as rules_digest
+    from {{ ref('phone_countries') }}
+),
+
+profiles as (
     select
         profile_id,
         phone_raw,
         phone_country_code
-    from {{ ref('int_profiles__described') }}
-    where phone_raw is not null
+    from {{ ref('int_profiles__described') }} as described
+    where
+        phone_raw is not null
+        {%- if is_incremental() %}
+        and not exists (
+            select 1
+            from {{ this }} as phones
+            where
+                phones.profile_id = described.profile_id
+                and phones.phone_raw = described.phone_raw
+                and phones.phone_country_code is not distinct from described.phone_country_code
+                and phones.rules_digest = (select rules.rules_digest from rules)
+        )
+        {%- endif %}
 ),
 
 countries as (
@@ -181,10 +215,15 @@ judged as (
 
 decided as (
     select
-        profile_id,
-        case when phone_invalid_reason is null then phone end as phone_e164,
-        phone_invalid_reason
+        judged.profile_id,
+        case when judged.phone_invalid_reason is null then judged.phone end as phone_e164,
+        judged.phone_invalid_reason,
+        profiles.phone_raw,
+        profiles.phone_country_code,
+        rules.rules_digest
     from judged
+    inner join profiles on judged.profile_id = profiles.profile_id
+    cross join rules
 )
 
 select * from decided

@@ -1,4 +1,8 @@
-{{ config(materialized='incremental', incremental_strategy='append') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook="{{ forget_vanished_versions(['customers', 'orders', 'carts'], 'resource_id', 'resource_type') }}"
+) }}
 -- Grain: resource_type, resource_id, version, field_path. What each version of a record has in a
 -- configured consent field. A version never changes, so each is opened once per path; paths that
 -- config/consent_fields.csv no longer names stay and are not read. Stage 1 of a sync builds this

@@ -1,8 +1,15 @@
-{{ config(materialized='table') }}
--- Messages, opened once, of the types that models read. A message lasts 15 days at commercetools;
--- here it stays.
+{{ config(
+    materialized='incremental',
+    unique_key='message_id',
+    on_schema_change='sync_all_columns',
+    pre_hook="{{ forget_vanished('messages', 'message_id') }}"
+) }}
+-- Messages, opened once. A message lasts 15 days at commercetools; here it stays. Of types that no
+-- model reads only the type is looked at; they are kept, so that they are not opened again.
+{%- set read_types = "('OrderStateChanged', 'OrderPaymentStateChanged', 'OrderShipmentStateChanged',"
+    ~ " 'CustomerEmailChanged', 'CustomerGroupSet', 'CustomerDeleted', 'OrderDeleted')" %}
 with source as (
-    select * from {{ source('raw', 'messages') }}
+    {{ unopened('messages', 'message_id') }}
 ),
 
 opened as (
@@ -41,6 +48,7 @@ renamed as (
         {{ ts_utc('loaded_at') }} as loaded_at,
         case
             when doc.type is null then 'type is missing'
+            when doc.type not in {{ read_types }} then null
             when doc.resource.id is null then 'resource.id is missing'
             when doc.type = 'OrderStateChanged' and doc.orderState is null
                 then 'orderState is missing'
@@ -51,12 +59,6 @@ renamed as (
             when doc.type = 'CustomerEmailChanged' and doc.email is null then 'email is missing'
         end as rejection_reason
     from opened
-    where
-        doc.type is null
-        or doc.type in (
-            'OrderStateChanged', 'OrderPaymentStateChanged', 'OrderShipmentStateChanged',
-            'CustomerEmailChanged', 'CustomerGroupSet', 'CustomerDeleted', 'OrderDeleted'
-        )
 )
 
 select * from renamed

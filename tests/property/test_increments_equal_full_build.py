@@ -1,0 +1,77 @@
+"""Models that keep what they opened hold, after any sequence of loads, exactly what one full build would make of `raw`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from cartwire.settings import REPOSITORY
+from tests.property.raw_history import KINDS, RawHistory
+
+INCREMENTS, CHANGES = 4, 24
+SELECTED = ["--select", "+config.materialized:incremental", "--exclude-resource-type", "test", "unit_test"]
+
+
+class Dbt:
+    """The project's incremental models and what they stand on, in one warehouse after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self._manifest: Any = None
+        self._options = ["--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY), "--quiet"]
+        self._options += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
+
+    def build(self, warehouse: Path, *more: str) -> list[Any]:
+        """Nodes of models built. Fails with dbt's messages."""
+        from dbt.cli.main import dbtRunner
+
+        os.environ["CARTWIRE_WAREHOUSE"] = str(warehouse)
+        self._manifest = self._manifest or dbtRunner().invoke(["parse", *self._options]).result
+        outcome = dbtRunner(manifest=self._manifest).invoke(["build", *SELECTED, *self._options, *more])
+        results = getattr(outcome.result, "results", [])
+        assert outcome.success, [result.message for result in results if str(result.status) == "error"] or outcome.exception
+        return [result.node for result in results]
+
+
+def kept_models(nodes: list[Any]) -> list[str]:
+    """`schema.model` of every incremental model, whoever wrote it."""
+    return sorted(f"{node.schema}.{node.name}" for node in nodes if node.config.materialized == "incremental")
+
+
+def difference(warehouse: Path, other: Path, models: list[str]) -> dict[str, list[Any]]:
+    """Rows of each model that only one of the two warehouses has."""
+    found = {}
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{warehouse}' as kept (read_only); attach '{other}' as fresh (read_only)")
+        for model in models:
+            both = (f"(from kept.{model} except all from fresh.{model})", f"(from fresh.{model} except all from kept.{model})")
+            rows = [row for one in both for row in connection.execute(one).fetchall()]
+            if rows:
+                found[model] = rows
+    return found
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_any_sequence_of_loads_gives_the_rows_of_one_full_build(seed: int, tmp_path: Path) -> None:
+    kept, fresh = tmp_path / "kept.duckdb", tmp_path / "fresh.duckdb"
+    dbt = Dbt(tmp_path)
+    models = kept_models(dbt.build(kept))
+    assert {"staging.base_commercetools__orders", "staging.base_commercetools__consent_words"} <= set(models)
+    occurred: dict[str, int] = {}
+    history: RawHistory | None = None
+    for _ in range(INCREMENTS):
+        with duckdb.connect(str(kept)) as connection:
+            connection.execute("set timezone = 'UTC'")
+            history = history or RawHistory(connection, seed)
+            history.connection = connection
+            history.advance(CHANGES)
+        dbt.build(kept)
+        shutil.copyfile(kept, fresh)
+        dbt.build(fresh, "--full-refresh")
+        assert difference(kept, fresh, models) == {}
+        occurred = dict(history.occurred)
+    assert set(KINDS) <= set(occurred), f"seed {seed} does not show {set(KINDS) - set(occurred)}"
