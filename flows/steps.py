@@ -173,6 +173,7 @@ def build(run: Run) -> None:
     run.held |= result.held
     events = event_models(load_contracts(REPOSITORY / "models"))
     run.undelivered = {model: why for model, why in run.held.items() if model.startswith("changed_") or model in events}
+    run.undelivered |= run.lost_authorities
 
 
 def publish(run: Run) -> None:
@@ -220,7 +221,7 @@ def held_objects(run: Run, contracts: Contracts) -> dict[str, str]:
     """Object or kind → why this run must not deliver it: a failed test, a type that conflicts at Iterable, or a pause."""
     failed = {model.removeprefix("changed_"): reason for model, reason in run.undelivered.items()}
     mapped = run.warehouse.execute("select iterable_field, type from config.attribute_map where is_enabled").fetchall()
-    return {**failed, **run.lost_authorities, **conflicts(contracts, run.iterable.get_fields(), mapped), **_paused(run)}
+    return {**failed, **conflicts(contracts, run.iterable.get_fields(), mapped), **_paused(run)}
 
 
 def _paused(run: Run) -> dict[str, str]:
