@@ -26,7 +26,10 @@ events as (
         abandonments.due_at,
         carts.cart_total,
         {{ list_map('carts.lines', 'line', commerce_item('line', 'carts')) }} as items,
-        {{ event_envelope('carts', 'cart', 'carts.cart_id', 'carts.cart_version', 'abandonments.due_at', 'abandonments.due_at', campaign='carts') }}
+        {{ event_envelope(
+            'carts', 'cart', 'carts.cart_id', 'carts.cart_version', 'abandonments.due_at',
+            'abandonments.due_at', campaign='carts'
+        ) }}
     from abandonments
     inner join carts on abandonments.cart_id = carts.cart_id
     inner join people on carts.profile_id = people.profile_id

@@ -32,7 +32,10 @@ events as (
             as minutes_to_recover,
         orders.order_total,
         orders.ordered_at,
-        {{ event_envelope('orders', 'cart', 'orders.cart_id', 'null', 'orders.ordered_at', 'orders.source_modified_at', campaign='orders') }}
+        {{ event_envelope(
+            'orders', 'cart', 'orders.cart_id', 'null', 'orders.ordered_at',
+            'orders.source_modified_at', campaign='orders'
+        ) }}
     from recovered
     inner join orders on recovered.order_id = orders.order_id
     inner join people on orders.profile_id = people.profile_id

@@ -1,6 +1,6 @@
--- Grain: event_id. Somebody took a cart on the way to an order: it has a shipping
--- address, a shipping method or a payment. commercetools tells no such thing, so it is derived from the
--- first version of the cart that we read with one.
+-- Grain: event_id. Somebody took a cart on the way to an order: it has a shipping address, a
+-- shipping method or a payment. commercetools tells no such thing, so it is derived from the first
+-- version of the cart that we read with one.
 with periods as (
     select * from {{ ref('int_carts__idle_periods') }}
     where checkout_step is not null and cart_status = 'active' and not is_empty
@@ -15,7 +15,8 @@ people as (
     where email is not null
 ),
 
--- of a cart that was on its way when we first saw it nobody knows since when: then it is as old as the cart
+-- of a cart that was on its way when we first saw it nobody knows since when: then it is as old as
+-- the cart
 steps as (
     select
         carts.cart_id,
@@ -35,7 +36,10 @@ events as (
         true as is_derived,
         carts.cart_total,
         {{ list_map('carts.lines', 'line', commerce_item('line', 'carts')) }} as items,
-        {{ event_envelope('carts', 'cart', 'carts.cart_id', 'carts.cart_version', 'steps.started_at', 'carts.source_modified_at', campaign='carts') }}
+        {{ event_envelope(
+            'carts', 'cart', 'carts.cart_id', 'carts.cart_version', 'steps.started_at',
+            'carts.source_modified_at', campaign='carts'
+        ) }}
     from steps
     inner join carts on steps.cart_id = carts.cart_id
     inner join people on carts.profile_id = people.profile_id

@@ -19,7 +19,10 @@ events as (
         consent_changes.purpose as consent_purpose,
         consent_changes.from_status as previous_consent_status,
         consent_changes.to_status as consent_status,
-        {{ event_envelope('people', 'person', 'people.person_key', 'null', 'consent_changes.changed_at', 'people.source_modified_at') }}
+        {{ event_envelope(
+            'people', 'person', 'people.person_key', 'null', 'consent_changes.changed_at',
+            'people.source_modified_at'
+        ) }}
     from consent_changes
     inner join people on consent_changes.profile_id = people.profile_id
 )

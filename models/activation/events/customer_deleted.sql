@@ -11,7 +11,10 @@ people as (
 events as (
     select
         {{ fact_id('customer_deleted', ['deletions.customer_id']) }} as event_id,
-        {{ event_envelope('people', 'customer', 'people.customer_id', 'null', 'deletions.deleted_at', 'deletions.deleted_at') }}
+        {{ event_envelope(
+            'people', 'customer', 'people.customer_id', 'null', 'deletions.deleted_at',
+            'deletions.deleted_at'
+        ) }}
     from deletions
     inner join people on deletions.customer_id = people.customer_id
 )

@@ -17,7 +17,10 @@ events as (
         ]) }} as event_id,
         changes.from_email_key,
         changes.to_email_key,
-        {{ event_envelope('people', 'customer', 'people.customer_id', 'null', 'changes.changed_at', 'changes.changed_at') }}
+        {{ event_envelope(
+            'people', 'customer', 'people.customer_id', 'null', 'changes.changed_at',
+            'changes.changed_at'
+        ) }}
     from changes
     inner join people on changes.customer_id = people.customer_id
 )

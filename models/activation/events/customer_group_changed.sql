@@ -16,7 +16,10 @@ events as (
         ]) }} as event_id,
         changes.from_group as previous_customer_group,
         changes.to_group as customer_group,
-        {{ event_envelope('people', 'customer', 'people.customer_id', 'null', 'changes.changed_at', 'changes.changed_at') }}
+        {{ event_envelope(
+            'people', 'customer', 'people.customer_id', 'null', 'changes.changed_at',
+            'changes.changed_at'
+        ) }}
     from changes
     inner join people on changes.customer_id = people.customer_id
 )

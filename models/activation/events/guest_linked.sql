@@ -14,7 +14,10 @@ events as (
         links.guest_key,
         links.identity_rule,
         cast(links.order_count as bigint) as linked_order_count,
-        {{ event_envelope('people', 'customer', 'people.customer_id', 'null', 'links.linked_at', 'links.linked_at') }}
+        {{ event_envelope(
+            'people', 'customer', 'people.customer_id', 'null', 'links.linked_at',
+            'links.linked_at'
+        ) }}
     from links
     inner join people on links.profile_id = people.profile_id
 )

@@ -18,7 +18,10 @@ events as (
         changes.to_tier as loyalty_tier,
         changes.from_points as previous_loyalty_points,
         changes.to_points as loyalty_points,
-        {{ event_envelope('people', 'customer', 'people.customer_id', 'null', 'changes.changed_at', 'changes.changed_at') }}
+        {{ event_envelope(
+            'people', 'customer', 'people.customer_id', 'null', 'changes.changed_at',
+            'changes.changed_at'
+        ) }}
     from changes
     inner join people on changes.customer_id = people.customer_id
 )

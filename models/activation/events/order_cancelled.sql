@@ -28,7 +28,10 @@ events as (
         status_changes.from_status as previous_order_status,
         orders.order_total,
         orders.ordered_at,
-        {{ event_envelope('orders', 'order', 'orders.order_id', 'orders.order_version', 'status_changes.changed_at', 'orders.source_modified_at', campaign='orders') }}
+        {{ event_envelope(
+            'orders', 'order', 'orders.order_id', 'orders.order_version',
+            'status_changes.changed_at', 'orders.source_modified_at', campaign='orders'
+        ) }}
     from status_changes
     inner join orders on status_changes.order_id = orders.order_id
     inner join people on orders.profile_id = people.profile_id

@@ -24,7 +24,11 @@ events as (
         refunds.is_full as is_full_refund,
         orders.order_total,
         orders.ordered_at,
-        {{ event_envelope('orders', 'payment', 'refunds.payment_id', 'null', 'refunds.refunded_at', 'greatest(refunds.source_modified_at, orders.source_modified_at)', campaign='orders', currency='refunds.currency_code') }}
+        {{ event_envelope(
+            'orders', 'payment', 'refunds.payment_id', 'null', 'refunds.refunded_at',
+            'greatest(refunds.source_modified_at, orders.source_modified_at)', campaign='orders',
+            currency='refunds.currency_code'
+        ) }}
     from refunds
     inner join orders on refunds.order_id = orders.order_id
     inner join people on orders.profile_id = people.profile_id

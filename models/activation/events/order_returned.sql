@@ -33,7 +33,10 @@ events as (
                 then [{{ commerce_item('lines', 'orders', 'returns.quantity') }}]
             else []
         end as items,
-        {{ event_envelope('orders', 'order', 'orders.order_id', 'orders.order_version', 'returns.changed_at', 'orders.source_modified_at', campaign='orders') }}
+        {{ event_envelope(
+            'orders', 'order', 'orders.order_id', 'orders.order_version', 'returns.changed_at',
+            'orders.source_modified_at', campaign='orders'
+        ) }}
     from returns
     inner join orders on returns.order_id = orders.order_id
     inner join people on orders.profile_id = people.profile_id

@@ -23,9 +23,12 @@ items as (
         {{ list_agg_ordered(commerce_item('lines', 'orders'), 'lines.line_number') }} as items
     from orders
     inner join lines on orders.order_id = lines.order_id
-    where orders.order_id in (
-        select changes.order_id from changes where {{ may_be_sent('changes.changed_at') }}
-    )
+    where
+        orders.order_id in (
+            select changes.order_id
+            from changes
+            where {{ may_be_sent('changes.changed_at') }}
+        )
     group by orders.order_id
 ),
 
@@ -39,7 +42,10 @@ events as (
         orders.order_total,
         orders.ordered_at,
         coalesce(items.items, []) as items,
-        {{ event_envelope('orders', 'order', 'orders.order_id', 'orders.order_version', 'changes.changed_at', 'orders.source_modified_at', campaign='orders') }}
+        {{ event_envelope(
+            'orders', 'order', 'orders.order_id', 'orders.order_version', 'changes.changed_at',
+            'orders.source_modified_at', campaign='orders'
+        ) }}
     from changes
     inner join orders on changes.order_id = orders.order_id
     inner join people on orders.profile_id = people.profile_id

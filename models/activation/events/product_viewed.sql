@@ -19,7 +19,9 @@ events as (
         views.product_id,
         products.sku,
         products.product_name,
-        {{ event_envelope('people', 'product', 'views.product_id', 'null', 'views.viewed_at', 'views.viewed_at') }}
+        {{ event_envelope(
+            'people', 'product', 'views.product_id', 'null', 'views.viewed_at', 'views.viewed_at'
+        ) }}
     from views
     inner join people on views.person_subject = people.subject
     left join products on views.product_id = products.product_id

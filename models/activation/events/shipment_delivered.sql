@@ -18,16 +18,20 @@ people as (
     where email is not null
 ),
 
+recent as (
+    select * from deliveries
+    where {{ may_be_sent('deliveries.delivered_at') }}
+),
+
 moved as (
     select
-        deliveries.order_id,
-        deliveries.delivery_id,
-        deliveries.parcel_id,
+        recent.order_id,
+        recent.delivery_id,
+        recent.parcel_id,
         entries.item.id as line_id,
         entries.item.quantity
-    from deliveries
-    cross join {{ list_each('deliveries.moved_items', 'entries', 'item') }}
-    where {{ may_be_sent('deliveries.delivered_at') }}
+    from recent
+    cross join {{ list_each('recent.moved_items', 'entries', 'item') }}
 ),
 
 items as (
@@ -57,7 +61,10 @@ events as (
         deliveries.tracking_id,
         orders.ordered_at,
         coalesce(items.items, []) as items,
-        {{ event_envelope('orders', 'order', 'orders.order_id', 'orders.order_version', 'deliveries.delivered_at', 'orders.source_modified_at', campaign='orders') }}
+        {{ event_envelope(
+            'orders', 'order', 'orders.order_id', 'orders.order_version',
+            'deliveries.delivered_at', 'orders.source_modified_at', campaign='orders'
+        ) }}
     from deliveries
     inner join orders on deliveries.order_id = orders.order_id
     inner join people on orders.profile_id = people.profile_id

@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
--- Grain: cart_id, started_at. A stretch in which nobody changed a cart: neither status nor lines nor
--- the way to the order. The last one of a cart has no end yet.
+-- Grain: cart_id, started_at. A stretch in which nobody changed a cart: neither status nor lines
+-- nor the way to the order. The last one of a cart has no end yet.
 with versions as (
     select * from {{ ref('stg_commercetools__cart_versions') }}
 ),

@@ -1,5 +1,5 @@
--- Grain: kind, subject, due_at. What will fall due only because time passes, and when: nothing in the
--- shop has to happen for it.
+-- Grain: kind, subject, due_at. What will fall due only because time passes, and when: nothing in
+-- the shop has to happen for it.
 with abandonments as (
     select * from {{ ref('int_carts__abandonments') }}
     where is_left_alone

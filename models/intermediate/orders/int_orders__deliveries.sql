@@ -1,8 +1,8 @@
 {{ config(materialized='table') }}
 -- Grain: order_id, delivery_id, parcel_id. Parcels, and when they arrived: commercetools keeps that
--- for the order as a whole, so each parcel has it from the earliest change of the order to delivered
--- that a Message or we saw. An order that nobody saw arrive has not: a version that rose since would
--- date it anew. One that arrived without any listed delivery has one row of nulls.
+-- for the order as a whole, so each parcel has it from the earliest change of the order to
+-- delivered that a Message or we saw. An order that nobody saw arrive has not: a version that rose
+-- since would date it anew. One that arrived without any listed delivery has one row of nulls.
 with orders as (
     select * from {{ ref('stg_commercetools__orders') }}
 ),

@@ -1,6 +1,7 @@
 {{ config(materialized='table') }}
 -- Grain: cart_id, version. Status, content and progress of each version of a cart; of carts read
--- once, that version. commercetools raises a version without content, so versions alone say nothing.
+-- once, that version. commercetools raises a version without content, so versions alone say
+-- nothing.
 {%- set shape = {
     'cartState': 'text',
     'lineItems': [{'id': 'text', 'productId': 'text', 'quantity': 'long', 'variant': {'sku': 'text'}}]

@@ -1,4 +1,5 @@
--- Grain: message_id. Changes of a customer's address and group as commercetools' Messages tell them.
+-- Grain: message_id. Changes of a customer's address and group as commercetools' Messages tell
+-- them.
 with messages as (
     select * from {{ ref('base_commercetools__messages') }}
     where rejection_reason is null

@@ -1,7 +1,7 @@
 {{ config(materialized='table') }}
--- Grain: order_id, version. Statuses and content of each version read, of orders that may have changed while
--- we were looking: those read in more than one version, and those made since. A version that cannot
--- be read is left out.
+-- Grain: order_id, version. Statuses and content of each version read, of orders that may have
+-- changed while we were looking: those read in more than one version, and those made since. A
+-- version that cannot be read is left out.
 with history as (
     select * from {{ source('raw', 'orders_history') }}
     where

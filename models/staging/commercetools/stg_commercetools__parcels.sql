@@ -1,5 +1,5 @@
--- Grain: order_id, delivery_id, parcel_id (null for a delivery that lists no parcels). What left the
--- warehouse. An order with several shipping methods keeps deliveries with each.
+-- Grain: order_id, delivery_id, parcel_id (null for a delivery that lists no parcels). What left
+-- the warehouse. An order with several shipping methods keeps deliveries with each.
 with orders as (
     select * from {{ ref('stg_commercetools__orders') }}
 ),
