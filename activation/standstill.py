@@ -29,7 +29,7 @@ inner join duckdb_columns() as columns using (database_name, schema_name, table_
 where
     database_name = current_database()
     and not starts_with(table_name, '_dlt')
-    and (schema_name in ('raw', 'raw_iterable', 'delivered') or (schema_name = 'control' and table_name not in ('built', 'settled')))
+    and (schema_name in ('raw', 'raw_iterable', 'raw_storefront', 'delivered') or (schema_name = 'control' and table_name not in ('built', 'settled')))
 group by all
 order by all
 """.replace("table_schema", "schema_name")

@@ -79,8 +79,9 @@ create table intermediate.int_orders__status_changes (order_id varchar, status_t
 create table intermediate.int_orders__content_changes (order_id varchar, content_key varchar, are_lines_changed boolean,
     is_address_changed boolean, changed_at timestamp);
 create table intermediate.int_orders__deliveries (order_id varchar, delivery_id varchar, parcel_id varchar,
-    carrier varchar, tracking_id varchar, moved_items struct(id varchar, quantity bigint)[], shipped_at timestamp,
-    delivered_at timestamp);
+    carrier varchar, tracking_id varchar, shipped_at timestamp, delivered_at timestamp);
+create table staging.stg_commercetools__moved_items (order_id varchar, delivery_id varchar, parcel_id varchar,
+    line_id varchar, quantity bigint);
 create table staging.stg_commercetools__return_items (order_id varchar, return_item_id varchar, line_id varchar,
     quantity bigint, return_status varchar, changed_at timestamp);
 create table intermediate.int_carts__abandonments (cart_id varchar, content_key varchar, stage varchar,

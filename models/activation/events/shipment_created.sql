@@ -18,20 +18,19 @@ people as (
     where email is not null
 ),
 
-recent as (
-    select * from deliveries
-    where {{ may_be_sent('deliveries.shipped_at') }}
+moved_items as (
+    select * from {{ ref('stg_commercetools__moved_items') }}
 ),
 
 moved as (
-    select
-        recent.order_id,
-        recent.delivery_id,
-        recent.parcel_id,
-        entries.item.id as line_id,
-        entries.item.quantity
-    from recent
-    cross join {{ list_each('recent.moved_items', 'entries', 'item') }}
+    select moved_items.*
+    from moved_items
+    inner join deliveries
+        on
+            moved_items.order_id = deliveries.order_id
+            and moved_items.delivery_id = deliveries.delivery_id
+            and moved_items.parcel_id is not distinct from deliveries.parcel_id
+    where {{ may_be_sent('deliveries.shipped_at') }}
 ),
 
 items as (

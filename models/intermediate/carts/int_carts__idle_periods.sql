@@ -5,14 +5,20 @@ with versions as (
     select * from {{ ref('stg_commercetools__cart_versions') }}
 ),
 
+described as (
+    select
+        *,
+        cart_status || chr(30) || coalesce(content, '') || chr(30) || coalesce(checkout_step, '')
+            as appearance
+    from versions
+),
+
 sequenced as (
     select
         *,
-        lag(
-            cart_status || chr(30) || coalesce(content, '') || chr(30) || coalesce(checkout_step, '')
-        ) over (partition by cart_id order by version) as content_before,
+        lag(appearance) over (partition by cart_id order by version) as appearance_before,
         row_number() over (partition by cart_id order by version) = 1 as is_first_seen
-    from versions
+    from described
 ),
 
 changed as (
@@ -20,9 +26,7 @@ changed as (
         *,
         lead(last_modified_at) over (partition by cart_id order by version) as ended_at
     from sequenced
-    where
-        content_before is distinct from
-        cart_status || chr(30) || coalesce(content, '') || chr(30) || coalesce(checkout_step, '')
+    where appearance_before is distinct from appearance
 ),
 
 periods as (

@@ -23,8 +23,8 @@ changed as (
         order_id,
         {{ sha256_hex("coalesce(line_content, '') || chr(30) || coalesce(address_content, '')") }}
             as content_key,
-        line_content is distinct from line_content_before as are_lines_changed,
-        address_content is distinct from address_content_before as is_address_changed,
+        (line_content is distinct from line_content_before) as are_lines_changed,
+        (address_content is distinct from address_content_before) as is_address_changed,
         last_modified_at as changed_at
     from sequenced
     where

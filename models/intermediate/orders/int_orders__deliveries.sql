@@ -36,7 +36,6 @@ joined as (
         parcels.parcel_id,
         parcels.carrier,
         parcels.tracking_id,
-        parcels.items as moved_items,
         parcels.created_at as shipped_at,
         delivered.delivered_at
     from parcels
