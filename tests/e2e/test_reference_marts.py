@@ -35,11 +35,12 @@ def rows(story: Story, sql: str) -> list[tuple[Any, ...]]:
         return connection.execute(sql).fetchall()
 
 
-def test_orders_name_their_codes_workflow_state_and_company(story: Story, served: dict[str, Documents]) -> None:
+def test_orders_name_their_codes_workflow_state_and_company(whole_story: Story, served: dict[str, Documents]) -> None:
     marts = {
         row[0]: row[1:]
         for row in rows(
-            story, "select order_id, discount_codes, workflow_state_key, business_unit_key, business_unit_name from marts.orders"
+            whole_story,
+            "select order_id, discount_codes, workflow_state_key, business_unit_key, business_unit_name from marts.orders",
         )
     }
     units = {unit["key"]: unit["name"] for unit in served["business_units"].values()}
@@ -53,9 +54,11 @@ def test_orders_name_their_codes_workflow_state_and_company(story: Story, served
     assert {any(one[place] for one in seen) for place in range(3)} == {True}
 
 
-def test_products_have_their_type_and_stock_where_it_is_counted(story: Story, served: dict[str, Documents]) -> None:
+def test_products_have_their_type_and_stock_where_it_is_counted(whole_story: Story, served: dict[str, Documents]) -> None:
     stock = {entry["sku"]: entry["availableQuantity"] for entry in served["inventory"].values()}
-    found = rows(story, "select product_id, product_type_key, available_quantity, is_on_stock, is_deleted from marts.products")
+    found = rows(
+        whole_story, "select product_id, product_type_key, available_quantity, is_on_stock, is_deleted from marts.products"
+    )
     kinds = set()
     for product_id, type_key, available, is_on_stock, is_deleted in found:
         product = served["product_projections"][product_id]
@@ -67,10 +70,12 @@ def test_products_have_their_type_and_stock_where_it_is_counted(story: Story, se
     assert kinds == {True, False, None}
 
 
-def test_custom_objects_keep_container_key_and_value(story: Story, served: dict[str, Documents]) -> None:
+def test_custom_objects_keep_container_key_and_value(whole_story: Story, served: dict[str, Documents]) -> None:
     found = {
         (container, key): json.loads(value)
-        for container, key, value in rows(story, "select container, custom_object_key, value_json from marts.custom_objects")
+        for container, key, value in rows(
+            whole_story, "select container, custom_object_key, value_json from marts.custom_objects"
+        )
     }
     assert found == {(one["container"], one["key"]): one["value"] for one in served["custom_objects"].values()}
     assert found
