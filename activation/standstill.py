@@ -23,16 +23,19 @@ create table if not exists control.settled (
 );
 """
 _TABLES = """
-select table_schema, table_name, estimated_size, list(column_name order by column_index) as columns
+select schema_name, table_name, list(column_name order by column_index) as columns
 from duckdb_tables() as tables
 inner join duckdb_columns() as columns using (database_name, schema_name, table_name)
 where
     database_name = current_database()
     and not starts_with(table_name, '_dlt')
-    and (schema_name in ('raw', 'raw_iterable', 'raw_storefront', 'delivered') or (schema_name = 'control' and table_name not in ('built', 'settled')))
+    and (
+        schema_name in ('raw', 'raw_iterable', 'raw_storefront', 'delivered')
+        or (schema_name = 'control' and table_name not in ('built', 'settled'))
+    )
 group by all
 order by all
-""".replace("table_schema", "schema_name")
+"""
 
 
 def still_since(connection: duckdb.DuckDBPyConnection, rules: str, now: datetime) -> str | None:
@@ -66,7 +69,7 @@ def world(connection: duckdb.DuckDBPyConnection) -> str:
     Small tables by content; large ones by their number of rows and the newest load, which dlt gives to every row it writes.
     """
     parts = []
-    for schema, name, _, columns in connection.execute(_TABLES).fetchall():
+    for schema, name, columns in connection.execute(_TABLES).fetchall():
         table = f'{schema}."{name}"'  # names of our own schemas
         [(rows,)] = connection.execute(f"select count(*) from {table}").fetchall()  # noqa: S608
         if rows <= HASHED_ROWS_MAX:
