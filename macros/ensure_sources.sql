@@ -71,6 +71,9 @@ create table if not exists delivered.carts (person_key varchar, fingerprint varc
 create table if not exists delivered.list_members (
     person_key varchar, list_id varchar, is_member boolean, accepted_at timestamp
 );
+create table if not exists delivered.gone_users (
+    person_key varchar, email varchar, user_id varchar, gone_at timestamp
+);
 create table if not exists delivered.held_history (
     object varchar, kind varchar, subject varchar, person_key varchar, occurred_at timestamp,
     reason varchar, run_id varchar, seen_at timestamp

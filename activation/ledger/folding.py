@@ -32,6 +32,7 @@ ITEMS = pa.schema(
         ("user_id", pa.string()),
         ("settled_at_ms", pa.int64()),
         ("occurred_at_ms", pa.int64()),
+        ("previous_email", pa.string()),
     ]
 )
 FIELDS = pa.schema(
@@ -51,7 +52,10 @@ SELECT_ITEMS = """
 select
     items.item_id, items.settlement_id, items.run_id, items.object, items.kind, items.subject, items.person_key,
     items.fingerprint, items.state, items.reason, items.is_sticky, items.is_verified, items.bulk_key,
-    item_values.email, item_values.user_id, items.changed_at_ms, items.occurred_at_ms
+    item_values.email, item_values.user_id, items.changed_at_ms, items.occurred_at_ms,
+    case
+        when items.bulk_key = 'users/updateEmail' then json_extract(cast(item_values.fragment as text), '$.currentEmail')
+    end as previous_email
 from items inner join item_values on item_values.item_id = items.item_id
 where items.settlement_id in (select value from json_each(?))
 order by items.changed_at_ms, items.item_id

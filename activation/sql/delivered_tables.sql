@@ -44,6 +44,13 @@ create table if not exists delivered.list_members (
     accepted_at timestamp
 );
 
+create table if not exists delivered.gone_users (
+    person_key varchar,
+    email varchar,
+    user_id varchar,
+    gone_at timestamp
+);
+
 create table if not exists delivered.held_history (
     object varchar,
     kind varchar,

@@ -4,4 +4,5 @@ delete from delivered.users;
 delete from delivered.user_fields;
 delete from delivered.carts;
 delete from delivered.list_members;
+delete from delivered.gone_users;
 delete from delivered.folded;

@@ -8,8 +8,21 @@ select
     user_id,
     make_timestamp(settled_at_ms * 1000) as accepted_at
 from fold_items
-where state = 'accepted' and object in ('users', 'identities')
+where state = 'accepted' and object in ('users', 'identities') and kind <> 'deletion'
 qualify row_number() over (partition by person_key order by settled_at_ms desc, item_id desc) = 1;
+
+-- with a user that Iterable deleted for us went every field; fold_gone.sql takes the user itself
+create or replace temp table fold_emptied as
+select
+    person_key,
+    max(settled_at_ms) as settled_at_ms
+from fold_items
+where object = 'identities' and kind = 'deletion' and state = 'accepted'
+group by person_key;
+
+delete from delivered.user_fields
+using fold_emptied
+where user_fields.person_key = fold_emptied.person_key;
 
 delete from delivered.users
 using fold_users
@@ -56,7 +69,10 @@ select
     fold_fields.fingerprint
 from fold_fields
 left join fold_adopted on fold_fields.person_key = fold_adopted.guest_key
-where fold_fields.object = 'users'
+left join fold_emptied on fold_fields.person_key = fold_emptied.person_key
+where
+    fold_fields.object = 'users'
+    and fold_fields.settled_at_ms > coalesce(fold_emptied.settled_at_ms, 0)
 qualify row_number() over (
     partition by coalesce(fold_adopted.person_key, fold_fields.person_key), fold_fields.field
     order by fold_fields.settled_at_ms desc, fold_fields.item_id desc
@@ -123,5 +139,6 @@ from (
 where users.person_key = fingerprints.person_key;
 
 drop table fold_adopted;
+drop table fold_emptied;
 drop table fold_users;
 drop table fold_user_fields;

@@ -1,5 +1,5 @@
 -- Grain: subject, channel, purpose. What each person or guest address last said, by the shop's own
--- statements. Part of stage 1 of a sync: built before everything else, without tests, from ids,
+-- statements; a customer who was deleted is out of every channel from then on. Part of stage 1 of a sync: built before everything else, without tests, from ids,
 -- addresses and consent paths only.
 with statements as (
     select * from {{ ref('stg_commercetools__consent_statements') }}
@@ -17,6 +17,40 @@ iterable_project as (
     group by name
 ),
 
+-- a deletion names no address: whoever else has it did not ask for anything
+deletions as (
+    select
+        'customers' as resource_type,
+        deletions.customer_id as resource_id,
+        cast(null as bigint) as version,
+        deletions.customer_id,
+        cast(null as varchar) as email,
+        channels.channel,
+        channels.purpose,
+        'withdrawn' as status,
+        deletions.deleted_at as stated_at,
+        deletions.deleted_at as learned_at
+    from {{ ref('stg_commercetools__customer_deletions') }} as deletions
+    cross join channels
+),
+
+words as (
+    select
+        resource_type,
+        resource_id,
+        version,
+        customer_id,
+        email,
+        channel,
+        purpose,
+        status,
+        stated_at,
+        learned_at
+    from statements
+    union all
+    select * from deletions
+),
+
 newest as (
     select
         {{ person_subject('customer_id', 'email') }} as subject,
@@ -26,7 +60,7 @@ newest as (
         purpose,
         status,
         stated_at
-    from statements
+    from words
     where
         (customer_id is not null or email is not null)
         -- taking a tick away says nothing, so it must not hide a refusal that is not delivered yet

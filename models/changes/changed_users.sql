@@ -22,7 +22,13 @@ delivered_fields as (
 ),
 
 existing_fields as (
-    select * from {{ ref('stg_iterable__user_fields') }}
+    select user_fields.* from {{ ref('stg_iterable__user_fields') }} as user_fields
+    where not exists (
+        select 1 from {{ source('delivered', 'gone_users') }} as gone_users
+        where
+            user_fields.user_id = gone_users.user_id
+            or (gone_users.user_id is null and user_fields.email = gone_users.email)
+    )
 ),
 
 outcomes as (
@@ -61,8 +67,8 @@ judged as (
     inner join recipients on people.profile_id = recipients.profile_id
     left join unsubscribes on people.profile_id = unsubscribes.profile_id
     left join delivered_users on people.person_key = delivered_users.person_key
-    -- of a deleted customer there is something to say only if Iterable was told of the person
-    where people.should_exist or recipients.is_delivered
+    -- what becomes of a deleted customer's user is a change of identity
+    where people.should_exist
 ),
 
 decided as (
@@ -195,7 +201,6 @@ changed as (
         'users' as object,
         case
             when unsettled.verdict <> 'held' then 'users'
-            when not unsettled.should_exist then 'deletion'
             when unsettled.verdict_reason like 'merge%' then 'merge'
             else 'users'
         end as kind,

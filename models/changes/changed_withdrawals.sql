@@ -36,7 +36,14 @@ known_users as (
         {{ fold_email('email') }} as email,
         {{ identifying_user_id('user_id') }} as user_id,
         null as accepted_at
-    from {{ source('raw_iterable', 'users') }}
+    from {{ source('raw_iterable', 'users') }} as users
+    -- who was deleted there since, or got another address, is not called that any more
+    where not exists (
+        select 1 from {{ source('delivered', 'gone_users') }} as gone_users
+        where
+            users.user_id = gone_users.user_id
+            or (gone_users.user_id is null and {{ fold_email('users.email') }} = gone_users.email)
+    )
 ),
 
 -- one address is one user at Iterable, whoever of ours was delivered under it; in a userID-based
@@ -75,6 +82,16 @@ matched as (
         withdrawals.*
     from withdrawals
     inner join iterable_users_now on withdrawals.email = iterable_users_now.email
+    union
+    -- in an e-mail-based project a customer may still be there under an address of before
+    select
+        iterable_users_now.iterable_user,
+        iterable_users_now.person_key as known_person_key,
+        iterable_users_now.email as known_email,
+        iterable_users_now.user_id as known_user_id,
+        withdrawals.*
+    from withdrawals
+    inner join iterable_users_now on withdrawals.person_key = iterable_users_now.person_key
 ),
 
 -- the newest word about the user counts, and of two at one instant the refusal

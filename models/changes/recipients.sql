@@ -9,8 +9,15 @@ delivered_users as (
     select * from {{ source('delivered', 'users') }}
 ),
 
+-- as found at first sight, less those whom we deleted since
 existing_users as (
-    select * from {{ ref('stg_iterable__users') }}
+    select users.* from {{ ref('stg_iterable__users') }} as users
+    where not exists (
+        select 1 from {{ source('delivered', 'gone_users') }} as gone_users
+        where
+            users.user_id = gone_users.user_id
+            or (gone_users.user_id is null and users.email = gone_users.email)
+    )
 ),
 
 settings as (
@@ -123,8 +130,7 @@ decided as (
     select
         judged.*,
         case
-            when not judged.should_exist
-                then 'customer deleted: deletions are not sent in this release'
+            when not judged.should_exist then 'customer deleted'
             when not judged.is_owner then 'identifier owned by another profile'
             when judged.is_address_blocked and not judged.has_new_email
                 then 'merge: the address belongs to another user at Iterable'
@@ -153,6 +159,9 @@ routed as (
         user_id,
         email as desired_email,
         case when has_new_email then known_email end as previous_email,
+        known_email,
+        is_user_of_theirs,
+        should_exist,
         rename_state,
         rename_state = 'planned' as is_rename_planned,
         rename_fingerprint,

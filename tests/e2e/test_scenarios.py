@@ -253,10 +253,14 @@ def test_guest_registered(story: Story) -> None:
 
 def test_customer_deleted(story: Story) -> None:
     found = consequences(story, "customer_deleted")
-    (held,) = found.items
-    assert (held["object"], held["kind"], held["planned_state"]) == ("users", "deletion", "held")
+    left = {item["bulk_key"]: item["state"] for item in found.items if item["object"] == "withdrawals"}
+    assert left == dict.fromkeys(map(str, CHANNELS.values()), "accepted")
+    assert all(sent.position < 4 and sent.query == "action=unsubscribe" for sent in found.sent), "before all else"
+    (held,) = (item for item in found.items if item["object"] == "identities")
+    assert (held["kind"], held["planned_state"]) == ("deletion", "held")
     assert held["reason"].startswith("customer deleted")
-    assert found.after == found.before != {}
+    assert found.before["dataFields"].keys() == found.after["dataFields"].keys()
+    assert found.after["unsubscribedChannelIds"] == sorted(CHANNELS.values())
 
 
 def test_product_price_changed(story: Story) -> None:

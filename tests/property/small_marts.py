@@ -288,6 +288,11 @@ class SmallMarts:
             lines=[{**_LINE, "quantity": quantity}], **_ENVELOPE,
         )  # fmt: skip
 
+    def delete_customer(self, word: str, *, at: datetime = NOW) -> None:
+        """commercetools no longer has the customer."""
+        self.execute("update marts.profiles set is_deleted = true where customer_id = ?", f"c-{word}")
+        self.put("staging.stg_commercetools__customer_deletions", customer_id=f"c-{word}", deleted_at=at)
+
     # what a run leaves in `delivered`, by the fold's own statements
 
     def fold(self) -> None:
@@ -308,6 +313,7 @@ class SmallMarts:
                 "item_id": self._settled, "run_id": "run", "settled_at_ms": to_ms(NOW) + self._settled, "state": state,
                 "reason": reason, "is_sticky": is_sticky, "settlement_id": "s", "is_verified": False, "bulk_key": "",
                 "occurred_at_ms": None,
+                "previous_email": row["previous_email"] if row.get("endpoint") == "users/updateEmail" else None,
                 **{name: row[name] for name in ("object", "kind", "subject", "person_key", "fingerprint", "email", "user_id")},
             }  # fmt: skip
             items.append(item)

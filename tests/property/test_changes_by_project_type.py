@@ -122,6 +122,34 @@ def test_a_guests_refusal_reaches_the_guests_own_user(marts: SmallMarts) -> None
     assert (row["person_key"], row["user_id"]) == (bob, f"g-{bob[:32]}")
 
 
+@by_user_id
+def test_a_guest_who_registers_is_a_second_user_there_and_that_is_a_visible_held_merge(marts: SmallMarts) -> None:
+    bob = marts.guest("bob")
+    marts.build()
+    marts.fold()
+    marts.execute("delete from marts.profiles")
+    marts.execute("delete from marts.consent_state")
+    key = marts.registered("bob", identity_rule="same_address_verified")
+    marts.build()
+    assert only(marts.rows("changes.changed_users"))["is_new"]
+    merge = only(marts.rows("changes.changed_identities"))
+    assert (merge["kind"], merge["verdict"], merge["person_key"], merge["user_id"]) == ("merge", "held", key, "c-bob")
+    marts.fold()
+    marts.build()
+    assert marts.changed() == {}
+    assert {row["person_key"] for row in marts.rows("delivered.users")} == {bob, key}
+
+
+@by_user_id
+def test_a_guest_whom_no_rule_joins_to_the_customer_is_somebody_else(marts: SmallMarts) -> None:
+    marts.guest("bob")
+    marts.build()
+    marts.fold()
+    marts.registered("rob", email="bob@example.com", identity_rule="own_account", is_email_verified=False)
+    marts.build()
+    assert not marts.rows("changes.changed_identities")
+
+
 @by_email
 def test_an_email_based_project_changes_the_address_itself_and_the_person_waits(marts: SmallMarts) -> None:
     marts.registered("ada")

@@ -57,6 +57,8 @@ def test_the_shipped_files_are_right(folder: Path) -> None:
         ("cart_rules.csv", "dearest,20", "dearest,10", 3, "priority", "once"),
         ("cart_rules.csv", "highest_total,true", "highest_total,EUR", 3, "value", "where rank_by is highest_total"),
         ("objects.csv", "0.05,50", "1.5,50", 3, "guard_share", "at most 1"),
+        ("identity_policies.csv", "deletion,hold", "deletion,delete", 2, "policy", "hold, send"),
+        ("identity_policies.csv", "hold,7", "hold,-1", 2, "grace_days", "at least 0"),
         ("identity_rules.csv", "same_address,20", "same_address, 20", 3, "priority", "without spaces"),
     ],
 )
