@@ -69,6 +69,7 @@ def freeze_stage(
     *,
     held_objects: Mapping[str, str],
     test_profiles: bool = False,
+    moves_history: bool = True,
     batch_rows: int = BATCH_ROWS,
 ) -> StageCounts:
     """Plan a stage: from here on its rows are counted, and each ends in exactly one state.
@@ -79,6 +80,7 @@ def freeze_stage(
         contracts: of `load_contracts`.
         held_objects: object or kind to reason (failed test, type conflict); its rows become held, and are planned again
             by the next run. Withdrawals are never held.
+        moves_history: set aside what this run is the first to see as history; a stage beside the sync's own leaves that alone.
         test_profiles: only people listed in config/test_profiles.csv may leave; the others are suppressed for this run.
     Raises:
         LedgerError: the stage is frozen already or rows break an invariant; nothing is written then.
@@ -114,7 +116,7 @@ def freeze_stage(
     crash_points.reach("frozen-history-not-moved")
     for name in volume.released:
         ledger.use_release(name, run_id)
-    history = _move_history(conn, run_id, held_objects) if _knows_history(conn, models) else {}
+    history = _move_history(conn, run_id, held_objects) if moves_history and _knows_history(conn, models) else {}
     return StageCounts(
         stage=stage,
         planned=planned,

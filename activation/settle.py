@@ -74,7 +74,7 @@ def resolve_unknown(
         for start in range(0, len(items), CHUNK_ROWS):
             stopping.check()
             chunk = items[start : start + CHUNK_ROWS]
-            evidence = list(pool.map(lambda item: _look(client, item), chunk))
+            evidence = list(pool.map(lambda item: look(client, item), chunk))
             outcomes = [
                 _decide(item, found, is_dead=run_id is None, may_resend=policy.get(item.object) == "resend")
                 for item, found in zip(chunk, evidence, strict=True)
@@ -85,7 +85,8 @@ def resolve_unknown(
     return _count(decided)
 
 
-def _look(client: IterableClient, item: LedgerItem) -> Evidence:
+def look(client: IterableClient, item: LedgerItem) -> Evidence:
+    """What Iterable shows now of the effect of a row; after the visibility delay only."""
     sent: dict[str, Any] = orjson.loads(item.fragment)
     person: dict[str, Any] = sent.get("user") or sent  # the user id where there is one, as it was sent
     email, user_id = person.get("email"), person.get("userId")

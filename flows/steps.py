@@ -16,7 +16,6 @@ from activation.fold import fold
 from activation.freeze import freeze_stage
 from activation.lists import check_list_sources, create_missing
 from activation.publish import publish_ledger_views, publish_marts
-from activation.routes import ROUTES
 from activation.settle import resolve_unknown
 from activation.standstill import note_settled, still_since
 from activation.verdicts import NEVER_HELD
@@ -229,7 +228,8 @@ def _paused(run: Run) -> dict[str, str]:
     run.pauses = run.ledger.pauses()
     full = [pause.sentence for pause in run.pauses if pause.is_full]
     named = {pause.name: pause.sentence for pause in run.pauses if not pause.is_full}
-    return {**{name: full[0] for name in ROUTES if full and name not in NEVER_HELD}, **named}
+    objects = [name for (name,) in run.warehouse.execute("select distinct object from config.objects").fetchall()] if full else []
+    return {**{name: full[0] for name in objects if name not in NEVER_HELD}, **named}
 
 
 def send(run: Run) -> None:

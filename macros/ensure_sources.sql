@@ -53,6 +53,9 @@ create table if not exists control.run (
 );
 create table if not exists control.authority (kind varchar, authority varchar);
 create table if not exists control.kinds (kind varchar, on_since timestamp);
+create table if not exists control.smoke (
+    smoke_id varchar, email varchar, user_id varchar, started_at timestamp
+);
 create table if not exists control.sweep_findings (
     resource varchar, id varchar, finding varchar, observed_at timestamptz
 );

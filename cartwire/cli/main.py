@@ -20,6 +20,7 @@ VERBS = {
     "sync": "Load, build, gate and send what changed, once.",
     "plan": "Show what a sync would send now; sends nothing.",
     "sweep": "Find and mark what was deleted in commercetools without a word.",
+    "smoke": "Try the whole way with one test profile, and read each step back.",
     "status": "Recent runs, what is held, how old the last complete sync is.",
     "adopt": "Look at a living project before the first sync; writes a page, sends nothing.",
     "rejections": "Rows that were refused, with the reason.",
