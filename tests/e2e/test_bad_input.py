@@ -67,6 +67,7 @@ WRONG_ROWS = [
     ("currencies.csv", "AED,2", "AED,two", 2, "fraction_digits"),
     ("found_purchases.csv", "same_reference,hold", "same_reference,drop", 2, "decision"),
     ("go_live.csv", "go_live_at\n", "go_live_at\nyesterday\n", 2, "go_live_at"),
+    ("identity_policies.csv", "deletion,hold,7", "deletion,hold,seven", 2, "grace_days"),
     ("identity_rules.csv", "same_address,20", "same_address,soon", 3, "priority"),
     ("iterable_channels.csv", "sms,marketing", "fax,marketing", 3, "channel"),
     ("iterable_lists.csv", "comment\n", "comment\nVIP,profiles.is_vip,yes,true,false,\n", 2, "is_enabled"),
