@@ -1,4 +1,7 @@
-"""`python -m bench [--full] [--write]`: time and peak memory of each stage of a first, a changed and an unchanged sync."""
+"""`python -m bench [--full | --customers N --orders N] [--write]`: what syncs cost in time, memory and requests.
+
+Without numbers: each stage of a first, a changed and an unchanged sync of the demo's shop. With them: a made-up shop that large.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,14 @@ from pathlib import Path
 
 import httpx
 
+from bench import large
+from bench.memory import peak_mib, reset_peak
+from bench.page import RESULTS
 from cartwire.cli.processes import installation, sandbox
 from cartwire.settings import REPOSITORY, Settings
 from flows.context import Run
 from flows.run import sync
 from flows.steps import STEPS
-
-RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> int:
@@ -29,7 +33,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--full", action="store_true", help="the whole year instead of 13 weeks")
     parser.add_argument("--write", action="store_true", help="keep the figures in bench/results/")
+    parser.add_argument("--customers", type=int, help="a made-up shop with so many customers")
+    parser.add_argument("--orders", type=int, help="its orders; default: three per customer")
     arguments = parser.parse_args()
+    if arguments.customers:
+        return _large(arguments.customers, arguments.orders or 3 * arguments.customers, write=arguments.write)
     weeks = 52 if arguments.full else 13
     measured = _measure(weeks)
     name = f"stages-{weeks}w"
@@ -39,6 +47,18 @@ def main() -> int:
         RESULTS.mkdir(exist_ok=True)
         facts = {"command": f"python -m bench{' --full' if arguments.full else ''}", **_machine(), "syncs": measured}
         (RESULTS / f"{name}.json").write_text(json.dumps(facts, indent=2) + "\n")
+    return 0
+
+
+def _large(customers: int, orders: int, *, write: bool) -> int:
+    rounds = large.measure(customers, orders, say=print)
+    command = f"make bench ARGS='--customers {customers} --orders {orders} --write'"
+    facts = {"command": command, "customers": customers, "orders": orders, **_machine(), "rounds": rounds}
+    print(json.dumps(facts, indent=2))
+    if write:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"large-{customers}.json").write_text(json.dumps(facts, indent=2) + "\n")
+        print("run `make docs` to bring docs/reference/bench.md up to date")
     return 0
 
 
@@ -60,23 +80,13 @@ def _one(settings: Settings) -> dict[str, dict[str, float]]:
 
     def walk(run: Run) -> None:
         for step in STEPS:
-            _reset_peak()
+            reset_peak()
             started = time.monotonic()
             step.do(run)
-            stages[step.name] = {"seconds": round(time.monotonic() - started, 2), "peak_mib": _peak_mib()}
+            stages[step.name] = {"seconds": round(time.monotonic() - started, 2), "peak_mib": peak_mib()}
 
     sync(settings, trigger="bench", walk=walk)
     return stages
-
-
-def _reset_peak() -> None:
-    """Linux: writing 5 sets the process's high-water mark back to what it uses now."""
-    Path("/proc/self/clear_refs").write_text("5")
-
-
-def _peak_mib() -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024)
 
 
 def _machine() -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from activation.contracts import Column, Contract, FieldType, load_contracts
+from bench.page import bench_page
 from cartwire.cli.main import VERBS, main_group
 from cartwire.settings import HOW_TO_GET, REPOSITORY, Settings
 from clients.endpoints import ENDPOINTS
@@ -28,6 +29,7 @@ def pages() -> dict[str, str]:
         "settings.md": _settings(),
         "limits.md": _limits(),
         "outbound.md": _outbound(),
+        "bench.md": NOTE + bench_page(),
         "events.md": NOTE + events_page(contracts),
         **{f"schemas/{name}": text for name, text in schemas(contracts).items()},
     }

@@ -1,0 +1,58 @@
+"""The page of measurements, from the results that `python -m bench ... --write` keeps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+_INTRO = (
+    "Kept results of `make bench`, with the commit, day, machine and load they were measured under. Seconds of wall time are only as "
+    "good as the machine was quiet: compare `load` with its number of cores, and the CPU seconds beside.\n"
+)
+_COLUMNS = (
+    ("round", "round"),
+    ("s", "seconds"),
+    ("CPU s", "cpu_seconds"),
+    ("peak MiB", "peak_mib"),
+    ("to first request s", "to_first_request_s"),
+    ("documents/s", "documents_per_s"),
+    ("planned", "planned"),
+    ("requests", "requests"),
+    ("share of the allowed rate", "rate_share"),
+    ("load", "load_average"),
+)
+
+
+def bench_page(results: Path = RESULTS) -> str:
+    """Markdown: one table per kept result of a large shop."""
+    parts = ["# Measurements\n", _INTRO]
+    for path in sorted(results.glob("large-*.json")):
+        parts.append(_table(json.loads(path.read_text())))
+    return "\n".join(parts)
+
+
+def _table(result: dict[str, Any]) -> str:
+    head = [f"## {result['customers']:,} customers, {result['orders']:,} orders\n"]
+    head.append(f"`{result['command']}`, {result['date']}, commit {result['commit']}, {result['machine']}.\n")
+    names = [title for title, _ in _COLUMNS]
+    head += ["| " + " | ".join(names) + " |", "| --- |" + " ---: |" * (len(names) - 1)]
+    for title, figures in result["rounds"].items():
+        cells = [_cell({"round": title, **figures}.get(key)) for _, key in _COLUMNS]
+        head.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*head, ""])
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{number} {name}" for name, number in sorted(value.items())) or "none"
+    return (
+        ""
+        if value is None
+        else f"{value:,.1f}"
+        if isinstance(value, float)
+        else f"{value:,}"
+        if isinstance(value, int)
+        else str(value)
+    )
