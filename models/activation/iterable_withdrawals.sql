@@ -1,6 +1,6 @@
 -- Grain: subject, channel, purpose. What each person or guest address last said, by the shop's own
--- statements; a customer who was deleted is out of every channel from then on. Part of stage 1 of a sync: built before everything else, without tests, from ids,
--- addresses and consent paths only.
+-- statements; a customer who was deleted is out of every channel from then on. Part of stage 1 of a
+-- sync: built before everything else, without tests, from ids, addresses and consent paths only.
 with statements as (
     select * from {{ ref('stg_commercetools__consent_statements') }}
 ),

@@ -82,14 +82,16 @@ removals as (
             when user_id is null then 'users/deleteByEmail' else 'users/deleteByUserId'
         end as endpoint,
         {{ sha256_hex(
-            "person_key || chr(31) || 'deletion' || chr(31) || coalesce(" ~ ts_iso('deleted_at') ~ ", '')"
+            "person_key || chr(31) || 'deletion' || chr(31) || coalesce("
+            ~ ts_iso('deleted_at') ~ ", '')"
         ) }} as change_fingerprint,
         case when is_allowed then due_at end as due_at,
         case
             when is_allowed and due_at <= {{ as_of() }} then 'send' else 'held'
         end as verdict,
         case
-            when not is_allowed then 'customer deleted: config/identity_policies.csv holds deletions'
+            when not is_allowed
+                then 'customer deleted: config/identity_policies.csv holds deletions'
             when due_at is null then 'customer deleted: nobody knows when'
             when due_at > {{ as_of() }} then 'customer deleted: the grace period is not over'
         end as verdict_reason
