@@ -13,10 +13,7 @@ checked as (
         configured.channel,
         configured.purpose,
         configured.iterable_channel_name,
-        exists (
-            select 1 from channels
-            where configured.iterable_channel_name = channels.name
-        ) as is_there
+        configured.iterable_channel_name in (select channels.name from channels) as is_there
     from configured
 )
 

@@ -1,5 +1,5 @@
--- Grain: field. Profile fields that people had at Iterable at first sight or that a sync would write
--- now: how many people have it there, and in how many a sync fills, overwrites or clears it.
+-- Grain: field. Profile fields that people had at Iterable at first sight or that a sync would
+-- write now: how many people have it there, and in how many a sync fills, overwrites or clears it.
 with existing as (
     select
         case when field like 'consent.%' then 'consent' else field end as field,

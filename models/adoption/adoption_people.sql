@@ -20,8 +20,14 @@ strangers as (
     select existing.*
     from existing
     where
-        not exists (select 1 from recipients where existing.user_id = recipients.user_id)
-        and not exists (select 1 from recipients where existing.email = recipients.desired_email)
+        not exists (
+            select 1 from recipients
+            where existing.user_id = recipients.user_id
+        )
+        and not exists (
+            select 1 from recipients
+            where existing.email = recipients.desired_email
+        )
 ),
 
 counted as (
@@ -36,7 +42,10 @@ counted as (
         'Iterable only' as known_where,
         count(*) as people,
         coalesce(
-            sum(case when coalesce({{ list_size('iterable_channel_ids') }}, 0) > 0 then 1 else 0 end), 0
+            sum(
+                case when coalesce({{ list_size('iterable_channel_ids') }}, 0) > 0 then 1 else 0 end
+            ),
+            0
         ) as not_messageable
     from strangers
 )

@@ -23,8 +23,8 @@ counted as (
         max(purchases.purchased_at) as newest_at
     from purchases
     left join found on purchases.purchase_key = found.purchase_key
-    where not exists (select 1 from ours where purchases.purchase_id = ours.purchase_id)
-    group by 1
+    where purchases.purchase_id not in (select ours.purchase_id from ours)
+    group by coalesce(found.found_rule, 'no order of ours')
 )
 
 select * from counted

@@ -121,7 +121,7 @@ left_guests as (
         and people.should_exist
         and people.user_id <> guests.user_id
         and people.identity_rule not in ('own_account', 'guest_address')
-        and not exists (select 1 from renames where people.profile_id = renames.profile_id)
+        and people.profile_id not in (select renames.profile_id from renames)
 ),
 
 judged as (

@@ -3,17 +3,21 @@
     incremental_strategy='delete+insert',
     unique_key='profile_id',
     on_schema_change='sync_all_columns',
-    pre_hook="{{ forget_absent('profile_id', ref('int_profiles__described'), 'phone_raw is not null') }}"
+    pre_hook="{{ forget_absent(
+        'profile_id', ref('int_profiles__described'), 'phone_raw is not null'
+    ) }}"
 ) }}
+-- noqa: disable=LT02,AL05
 -- Grain: profile_id, where a number was given. E.164 by the rule that config/phone_countries.csv
 -- states per country: read as international after + or the country's own exit code, else as
 -- national in the address's country; the trunk prefix goes; what is left must match the country's
 -- numbering plan. Letters are not dialled. A number is read once, until it or its country changes:
--- patterns that come from rows cost more than everything else in a build. Other rules read all anew.
+-- patterns that come from rows cost more than everything else in a build. Other rules read all
+-- anew.
 {%- set parts = [] %}
 {%- for column in [
-    'country_code', 'calling_code', 'is_main_country', 'exit_pattern', 'trunk_pattern', 'trunk_group',
-    'trunk_rule', 'national_pattern', 'code_pattern'
+    'country_code', 'calling_code', 'is_main_country', 'exit_pattern', 'trunk_pattern',
+    'trunk_group', 'trunk_rule', 'national_pattern', 'code_pattern'
 ] %}
 {%- do parts.append("coalesce(cast(" ~ column ~ " as varchar), '')") %}
 {%- endfor %}

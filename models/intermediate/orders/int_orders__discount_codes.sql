@@ -1,5 +1,5 @@
--- Grain: order_id. The codes of an order as they were typed in, in the sequence it lists them. Codes
--- that we may not read, or that commercetools no longer has, are left out.
+-- Grain: order_id. The codes of an order as they were typed in, in the sequence it lists them.
+-- Codes that we may not read, or that commercetools no longer has, are left out.
 with orders as (
     select * from {{ ref('int_orders__identified') }}
 ),

@@ -112,7 +112,7 @@ newest as (
     where found.purchase_id is distinct from orders.purchase_id
     qualify row_number() over (
         partition by matched.order_id
-        order by matched.priority, found.purchased_at desc, matched.purchase_key
+        order by matched.priority asc, found.purchased_at desc, matched.purchase_key asc
     ) = 1
 )
 

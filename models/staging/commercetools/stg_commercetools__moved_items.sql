@@ -1,5 +1,5 @@
--- Grain: order_id, delivery_id, parcel_id, line_id. What is in a parcel, or in a delivery that lists
--- no parcels.
+-- Grain: order_id, delivery_id, parcel_id, line_id. What is in a parcel, or in a delivery that
+-- lists no parcels.
 with parcels as (
     select * from {{ ref('stg_commercetools__parcels') }}
 ),

@@ -46,7 +46,9 @@ described as (
         {{ status_word('doc.paymentState') }} as payment_status,
         {{ status_word('doc.shipmentState') }} as shipment_status,
         {{ basket_content('doc.lineItems') }} as line_content,
-        {{ place_content('doc.shippingAddress') }} || chr(30) || {{ place_content('doc.billingAddress') }}
+        {{ place_content('doc.shippingAddress') }}
+        || chr(30)
+        || {{ place_content('doc.billingAddress') }}
             as address_content
     from opened
 ),

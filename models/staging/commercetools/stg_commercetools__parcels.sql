@@ -15,7 +15,7 @@ methods as (
 
     select
         orders.order_id,
-        entries.method.shippingInfo.deliveries as deliveries
+        entries.method.shippingInfo.deliveries
     from orders
     cross join {{ list_each('orders.shippings', 'entries', 'method') }}
     where {{ list_size('orders.shippings') }} > 0
@@ -25,8 +25,8 @@ deliveries as (
     select
         methods.order_id,
         entries.delivery.id as delivery_id,
-        entries.delivery.items as items,
-        entries.delivery.parcels as parcels,
+        entries.delivery.items,
+        entries.delivery.parcels,
         {{ try_ts_from_iso('entries.delivery.createdAt') }} as created_at
     from methods
     cross join {{ list_each('methods.deliveries', 'entries', 'delivery') }}
@@ -59,7 +59,8 @@ parcels as (
             when {{ list_size('entries.parcel.items') }} > 0 then entries.parcel.items
             else deliveries.items
         end as items,
-        coalesce({{ try_ts_from_iso('entries.parcel.createdAt') }}, deliveries.created_at) as created_at
+        coalesce({{ try_ts_from_iso('entries.parcel.createdAt') }}, deliveries.created_at)
+            as created_at
     from deliveries
     cross join {{ list_each('deliveries.parcels', 'entries', 'parcel') }}
     where entries.parcel.id is not null

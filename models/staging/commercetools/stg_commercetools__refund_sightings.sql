@@ -1,6 +1,6 @@
 -- Grain: payment_id, transaction_id. When a successful refund was first seen: dates a refund that
--- carries no timestamp, so that a later touch of the payment does not move it. A transaction stays in
--- its payment for ever, so only payments that have one now are looked through.
+-- carries no timestamp, so that a later touch of the payment does not move it. A transaction stays
+-- in its payment for ever, so only payments that have one now are looked through.
 with refunded as (
     select payment_id
     from {{ ref('base_commercetools__payments') }}

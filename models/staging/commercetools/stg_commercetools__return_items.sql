@@ -7,7 +7,7 @@ with orders as (
 boxes as (
     select
         orders.order_id,
-        entries.box.items as items
+        entries.box.items
     from orders
     cross join {{ list_each('orders.returns', 'entries', 'box') }}
 ),
@@ -25,7 +25,9 @@ items as (
         ) as changed_at
     from boxes
     cross join {{ list_each('boxes.items', 'entries', 'item') }}
-    where entries.item.id is not null and coalesce(entries.item.lastModifiedAt, entries.item.createdAt) is not null
+    where
+        entries.item.id is not null
+        and coalesce(entries.item.lastModifiedAt, entries.item.createdAt) is not null
 )
 
 select * from items

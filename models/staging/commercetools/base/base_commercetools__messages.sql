@@ -39,7 +39,8 @@ renamed as (
         version,
         doc.type as message_type,
         doc.resource.id as resource_id,
-        {{ status_word('coalesce(doc.orderState, doc.paymentState, doc.shipmentState)') }} as to_status,
+        {{ status_word('coalesce(doc.orderState, doc.paymentState, doc.shipmentState)') }}
+            as to_status,
         {{ status_word('coalesce(doc.oldOrderState, doc.oldPaymentState, doc.oldShipmentState)') }}
             as from_status,
         {{ fold_email('doc.email') }} as email,

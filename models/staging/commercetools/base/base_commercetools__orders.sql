@@ -105,7 +105,9 @@ renamed as (
         -- commercetools' own sum: lines, other lines and shipping, less a discount on the total
         {{ money_minor('doc.totalPrice') }} - (
             {{ list_total(list_map('doc.lineItems', 'line', money_minor('line.totalPrice'))) }}
-            + {{ list_total(list_map('doc.customLineItems', 'line', money_minor('line.totalPrice'))) }}
+            + {{ list_total(list_map(
+                'doc.customLineItems', 'line', money_minor('line.totalPrice')
+            )) }}
             + {{ shipping_price_minor('doc.shippingInfo') }}
             + {{ list_total(list_map(
                 'doc.shipping', 'method', shipping_price_minor('method.shippingInfo')
