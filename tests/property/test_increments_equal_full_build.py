@@ -18,7 +18,7 @@ SELECTED = ["--select", "+config.materialized:incremental", "--exclude-resource-
 
 
 class Dbt:
-    """The project's incremental models and what they stand on, in one warehouse after the other."""
+    """The project's incremental models and what they stand on, in warehouses of one file name: the parsed project has it."""
 
     def __init__(self, folder: Path) -> None:
         self._manifest: Any = None
@@ -57,7 +57,9 @@ def difference(warehouse: Path, other: Path, models: list[str]) -> dict[str, lis
 
 @pytest.mark.parametrize("seed", [1])
 def test_any_sequence_of_loads_gives_the_rows_of_one_full_build(seed: int, tmp_path: Path) -> None:
-    kept, fresh = tmp_path / "kept.duckdb", tmp_path / "fresh.duckdb"
+    kept, fresh = tmp_path / "kept" / "warehouse.duckdb", tmp_path / "fresh" / "warehouse.duckdb"
+    kept.parent.mkdir()
+    fresh.parent.mkdir()
     dbt = Dbt(tmp_path)
     models = kept_models(dbt.build(kept))
     assert {"staging.base_commercetools__orders", "staging.base_commercetools__consent_words"} <= set(models)

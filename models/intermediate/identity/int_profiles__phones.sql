@@ -19,7 +19,7 @@
     'country_code', 'calling_code', 'is_main_country', 'exit_pattern', 'trunk_pattern',
     'trunk_group', 'trunk_rule', 'national_pattern', 'code_pattern'
 ] %}
-{%- do parts.append("coalesce(cast(" ~ column ~ " as varchar), '')") %}
+    {%- do parts.append("coalesce(cast(" ~ column ~ " as varchar), '')") %}
 {%- endfor %}
 with rules as (
     select
@@ -37,15 +37,15 @@ profiles as (
     where
         phone_raw is not null
         {%- if is_incremental() %}
-        and not exists (
-            select 1
-            from {{ this }} as phones
-            where
-                phones.profile_id = described.profile_id
-                and phones.phone_raw = described.phone_raw
-                and phones.phone_country_code is not distinct from described.phone_country_code
-                and phones.rules_digest = (select rules.rules_digest from rules)
-        )
+            and not exists (
+                select 1
+                from {{ this }} as phones
+                where
+                    phones.profile_id = described.profile_id
+                    and phones.phone_raw = described.phone_raw
+                    and phones.phone_country_code is not distinct from described.phone_country_code
+                    and phones.rules_digest = (select rules.rules_digest from rules)
+            )
         {%- endif %}
 ),
 

@@ -53,7 +53,7 @@ parcels as (
         deliveries.order_id,
         deliveries.delivery_id,
         entries.parcel.id as parcel_id,
-        entries.parcel.trackingData.carrier as carrier,
+        entries.parcel.trackingData.carrier,
         entries.parcel.trackingData.trackingId as tracking_id,
         case
             when {{ list_size('entries.parcel.items') }} > 0 then entries.parcel.items

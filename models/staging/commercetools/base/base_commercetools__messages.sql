@@ -6,8 +6,10 @@
 ) }}
 -- Messages, opened once. A message lasts 15 days at commercetools; here it stays. Of types that no
 -- model reads only the type is looked at; they are kept, so that they are not opened again.
-{%- set read_types = "('OrderStateChanged', 'OrderPaymentStateChanged', 'OrderShipmentStateChanged',"
-    ~ " 'CustomerEmailChanged', 'CustomerGroupSet', 'CustomerDeleted', 'OrderDeleted')" %}
+{%- set read_types %}
+    ('OrderStateChanged', 'OrderPaymentStateChanged', 'OrderShipmentStateChanged',
+    'CustomerEmailChanged', 'CustomerGroupSet', 'CustomerDeleted', 'OrderDeleted')
+{%- endset %}
 with source as (
     {{ unopened('messages', 'message_id') }}
 ),
