@@ -4,9 +4,10 @@ with consent_changes as (
     select * from {{ ref('int_consent__changes') }}
 ),
 
+-- a deletion takes consent everywhere and is an event of its own
 people as (
     select * from {{ ref('profiles') }}
-    where email is not null
+    where email is not null and is_deleted is not true
 ),
 
 events as (
