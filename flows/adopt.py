@@ -247,7 +247,7 @@ def _findings(
         )
     both = [one for one in fields if one.owner == "both" and one.overwrites]
     for one in both:
-        found.append(Finding("look", f"Field {one.field}: a sync overwrites what others wrote for {one.overwrites:,} people."))
+        found.append(Finding("look", f"Field {one.field}: a sync overwrites what others wrote for {_people(one.overwrites)}."))
     found += [
         Finding("look", f"Event {row['name']}: others send {row['events']:,} in 30 days under a name of ours.")
         for row in events
@@ -255,8 +255,12 @@ def _findings(
     ]
     strangers = sum(row["people"] for row in people if row["known_where"] == "Iterable only")
     if strangers:
-        found.append(Finding("look", f"{strangers:,} people are known at Iterable only: nothing is ever written to them."))
+        found.append(Finding("look", f"Known at Iterable only: {_people(strangers)}; nothing is ever written to them."))
     return found or [Finding("fine", "Nothing of others is in the way.")]
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count:,} people"
 
 
 def _is_recent(moment: datetime | None) -> bool:

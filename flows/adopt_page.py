@@ -22,12 +22,12 @@ p { margin: .25rem 0 .75rem; } .soft { color: var(--soft); }
 ul.findings { list-style: none; padding: 0; margin: 1rem 0; }
 ul.findings li { border-left: .3rem solid var(--line); padding: .35rem .75rem; margin: .4rem 0; background: var(--band); }
 ul.findings .weight { font-weight: 600; text-transform: uppercase; font-size: .75rem; letter-spacing: .05em; margin-right: .6rem; }
-li.stop { border-color: var(--stop); } li.stop .weight { color: var(--stop); }
-li.look { border-color: var(--look); } li.look .weight { color: var(--look); }
-li.fine { border-color: var(--fine); } li.fine .weight { color: var(--fine); }
-.scroll { overflow-x: auto; }
+ul.findings li.stop { border-color: var(--stop); } li.stop .weight { color: var(--stop); }
+ul.findings li.look { border-color: var(--look); } li.look .weight { color: var(--look); }
+ul.findings li.fine { border-color: var(--fine); } li.fine .weight { color: var(--fine); }
+.scroll { overflow-x: auto; margin-bottom: 1rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .92rem; }
-th, td { text-align: left; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+th, td { text-align: left; padding: .35rem 1.25rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { color: var(--soft); font-weight: 600; } td.number, th.number { text-align: right; }
 tr.conflict td { color: var(--stop); font-weight: 600; }
 """
@@ -132,8 +132,10 @@ def _purchases(adoption: Adoption) -> str:
 
 
 def _events(adoption: Adoption) -> str:
-    rows = [(row["name"], row["events"], row["newest_at"], "yes" if row["is_ours"] else "") for row in adoption.events]
-    heads = ("event", "in 30 days", "newest", "a name of ours")
+    rows = [
+        (row["name"], row["events"], (row["newest_at"] or "")[:16], "yes" if row["is_ours"] else "") for row in adoption.events
+    ]
+    heads = ("event", "in 30 days", "newest, UTC", "a name of ours")
     text = _table(heads, rows) if rows else "<p>None in the last 30 days.</p>"
     return f"<h2>Custom events others sent</h2>{text}"
 
@@ -146,7 +148,7 @@ def _channels(adoption: Adoption) -> str:
     types = [(row["name"], row["channel_name"] or "", row["subscription_policy"]) for row in adoption.message_types]
     return (
         "<h2>Channels and message types</h2>"
-        + _table(("consent for", "purpose", "channel at Iterable", ""), rows)
+        + _table(("consent for", "purpose", "channel at Iterable", "found"), rows)
         + _table(("message type", "channel", "policy"), types)
     )
 
@@ -174,7 +176,9 @@ def _class(is_number: bool) -> str:
 
 
 def _cell(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int | float) and not isinstance(value, bool) else _text(value)
+    if isinstance(value, float):
+        return "&lt; 0.1" if 0 < value < 0.1 else f"{value:,.1f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else _text(value)
 
 
 def _text(value: Any) -> str:

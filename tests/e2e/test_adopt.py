@@ -124,7 +124,7 @@ def test_fields_are_told_apart_by_who_writes_them(told: Adopted) -> None:
     assert (fields["firstName"]["owner"], fields["firstName"]["overwrites"]) == ("both", 0)
     assert (fields["orderCount"]["owner"], fields["orderCount"]["type_there"]) == ("ours", None)
     assert fields["signupDate"]["owner"] == "Iterable"
-    assert any("Field lastName: a sync overwrites what others wrote for 1 people" in text for _, text in told.findings("mended"))
+    assert any("Field lastName: a sync overwrites what others wrote for 1 person" in text for _, text in told.findings("mended"))
 
 
 def test_people_are_counted_by_where_they_are_known(told: Adopted) -> None:
