@@ -33,6 +33,8 @@ ITEMS = pa.schema(
         ("settled_at_ms", pa.int64()),
         ("occurred_at_ms", pa.int64()),
         ("previous_email", pa.string()),
+        ("source_email", pa.string()),
+        ("source_user_id", pa.string()),
     ]
 )
 FIELDS = pa.schema(
@@ -53,10 +55,12 @@ select
     items.item_id, items.settlement_id, items.run_id, items.object, items.kind, items.subject, items.person_key,
     items.fingerprint, items.state, items.reason, items.is_sticky, items.is_verified, items.bulk_key,
     item_values.email, item_values.user_id, items.changed_at_ms, items.occurred_at_ms,
-    case
-        when items.bulk_key = 'users/updateEmail' then json_extract(cast(item_values.fragment as text), '$.currentEmail')
-    end as previous_email
+    case when items.bulk_key = 'users/updateEmail' then json_extract(sent.body, '$.currentEmail') end as previous_email,
+    case when items.bulk_key = 'users/merge' then json_extract(sent.body, '$.sourceEmail') end as source_email,
+    case when items.bulk_key = 'users/merge' then json_extract(sent.body, '$.sourceUserId') end as source_user_id
 from items inner join item_values on item_values.item_id = items.item_id
+left join (select item_id, cast(fragment as text) as body from item_values) as sent
+    on sent.item_id = items.item_id and items.object = 'identities' and items.state = 'accepted'
 where items.settlement_id in (select value from json_each(?))
 order by items.changed_at_ms, items.item_id
 """

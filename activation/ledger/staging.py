@@ -17,11 +17,12 @@ class StagedRow:
     size_bytes: int
 
 
-# A person created or renamed in this run: rows of lanes 2 and 3 that lie before the row's own lane.
+# A person created or renamed in this run: rows of lanes 2 and 3 that lie before the row's own lane. A merge is none: whoever
+# another user is merged into is there already, and stays there if it is refused.
 PERSON_ROWS = """
     from items as person
     where person.run_id = items.run_id and person.person_key = items.person_key
-        and person.object in ('identities', 'users') and person.lane < items.lane
+        and person.object in ('identities', 'users') and person.kind <> 'merge' and person.lane < items.lane
 """
 PURCHASE_ACCEPTED = """
     exists (

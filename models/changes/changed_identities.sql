@@ -1,6 +1,6 @@
--- Grain: subject (person_key). Who is who at Iterable: addresses to be changed, or held because the
--- new one belongs to another user there (a merge); and users of deleted customers, to be deleted
--- after the grace period if config/identity_policies.csv says so.
+-- Grain: subject (person_key). Who is who at Iterable: addresses to be changed; two users of one
+-- person, to be merged; users of deleted customers, to be deleted after the grace period. What
+-- cannot be undone is held unless config/identity_policies.csv says otherwise.
 with people as (
     select * from {{ ref('iterable_users') }}
 ),
@@ -11,6 +11,10 @@ recipients as (
 
 policies as (
     select * from {{ ref('identity_policies') }}
+),
+
+opt_outs as (
+    select * from {{ ref('changed_withdrawals') }}
 ),
 
 deletions as (
@@ -25,13 +29,45 @@ outcomes as (
     where object = 'identities'
 ),
 
+-- A person whom Iterable has twice: as the guest of before, and as the customer. In a userID-based
+-- project that is every guest who registers; elsewhere the address is the same user, unless the
+-- customer was there under another one already. Which side's unsubscribes survive a merge is not
+-- documented, so those of both come first, and again afterwards.
+two_users as (
+    select
+        recipients.profile_id,
+        recipients.person_key,
+        recipients.user_id,
+        coalesce(recipients.known_email, recipients.email) as known_email,
+        recipients.is_user_of_theirs,
+        guests.person_key as source_person_key,
+        case when guests.user_id is null then guests.email end as source_email,
+        guests.user_id as source_user_id,
+        recipients.person_key in (select opt_outs.person_key from opt_outs)
+        or guests.person_key in (select opt_outs.person_key from opt_outs) as has_opt_out
+    from recipients
+    inner join people on recipients.profile_id = people.profile_id
+    inner join {{ source('delivered', 'users') }} as guests
+        on {{ person_key(person_subject('null', 'people.email')) }} = guests.person_key
+    where
+        recipients.should_exist
+        and recipients.person_key <> guests.person_key
+        and people.identity_rule not in ('own_account', 'guest_address')
+        and (
+            recipients.rename_state = 'blocked'
+            or ({{ project_identifies_by('user_id') }} and recipients.rename_state = 'none')
+        )
+),
+
 renames as (
     select
         profile_id,
         case when rename_state = 'planned' then 'email_change' else 'merge' end as kind,
         desired_email as email,
         previous_email,
+        cast(null as varchar) as source_email,
         user_id,
+        cast(null as varchar) as source_user_id,
         case when user_id is null then 'users/updateEmail' else 'users/update' end as endpoint,
         rename_fingerprint as change_fingerprint,
         cast(null as timestamp) as due_at,
@@ -42,7 +78,9 @@ renames as (
                 then 'merge: the new address belongs to another user at Iterable'
         end as verdict_reason
     from recipients
-    where rename_state in ('planned', 'blocked')
+    where
+        rename_state in ('planned', 'blocked')
+        and profile_id not in (select two_users.profile_id from two_users)
 ),
 
 -- an address of an e-mail-based project that another living person has now is that person's user
@@ -77,7 +115,9 @@ removals as (
         'deletion' as kind,
         known_email as email,
         cast(null as varchar) as previous_email,
+        cast(null as varchar) as source_email,
         user_id,
+        cast(null as varchar) as source_user_id,
         case
             when user_id is null then 'users/deleteByEmail' else 'users/deleteByUserId'
         end as endpoint,
@@ -98,30 +138,39 @@ removals as (
     from deleted_users
 ),
 
--- in a userID-based project a guest has a user of their own, which stays when the guest becomes a
--- customer with another userId: two users of one person
-left_guests as (
+guest_merges as (
     select
-        people.profile_id,
+        two_users.profile_id,
         'merge' as kind,
-        people.email,
+        two_users.known_email as email,
         cast(null as varchar) as previous_email,
-        people.user_id,
+        two_users.source_email,
+        two_users.user_id,
+        two_users.source_user_id,
         'users/merge' as endpoint,
-        {{ sha256_hex("people.person_key || chr(31) || 'merge' || chr(31) || guests.person_key") }}
-            as change_fingerprint,
+        {{ sha256_hex(
+            "two_users.person_key || chr(31) || 'merge' || chr(31) || two_users.source_person_key"
+        ) }} as change_fingerprint,
         cast(null as timestamp) as due_at,
-        'held' as verdict,
-        'merge: what the person did as a guest is with another user at Iterable' as verdict_reason
-    from people
-    inner join {{ source('delivered', 'users') }} as guests
-        on {{ person_key(person_subject('null', 'people.email')) }} = guests.person_key
-    where
-        {{ project_identifies_by('user_id') }}
-        and people.should_exist
-        and people.user_id <> guests.user_id
-        and people.identity_rule not in ('own_account', 'guest_address')
-        and people.profile_id not in (select renames.profile_id from renames)
+        case
+            when
+                policies.policy = 'send'
+                and two_users.is_user_of_theirs
+                and not two_users.has_opt_out
+                then 'send'
+            else 'held'
+        end as verdict,
+        case
+            when coalesce(policies.policy <> 'send', true)
+                then
+                    'merge: what the person did as a guest is with another user at Iterable, '
+                    || 'and config/identity_policies.csv holds merges'
+            when not two_users.is_user_of_theirs then 'merge: the customer is created first'
+            when two_users.has_opt_out
+                then 'merge: an opt-out of one of the two users goes first'
+        end as verdict_reason
+    from two_users
+    left join policies on policies.kind = 'merge'
 ),
 
 judged as (
@@ -129,7 +178,7 @@ judged as (
     union all
     select * from removals
     union all
-    select * from left_guests
+    select * from guest_merges
 ),
 
 changed as (
@@ -157,6 +206,8 @@ changed as (
         false as waits_for_person,
         people.is_test,
         judged.previous_email,
+        judged.source_email,
+        judged.source_user_id,
         people.consent
     from judged
     inner join people on judged.profile_id = people.profile_id

@@ -50,6 +50,8 @@ found as (
     from recipients
     inner join {{ ref('stg_iterable__list_members') }} as members
         on recipients.email = members.email
+    -- where userIds identify, several users may have the address
+    where not {{ project_identifies_by('user_id') }}
 ),
 
 members as (

@@ -1,6 +1,21 @@
 -- Grain: kind. What falls due next by time alone, after this run's instant.
-with moments as (
-    select * from {{ ref('int_due__moments') }}
+with upcoming as (
+    select
+        kind,
+        due_at
+    from {{ ref('int_due__moments') }}
+
+    union all
+
+    -- a grace period that ends
+    select
+        kind,
+        due_at
+    from {{ ref('changed_identities') }}
+),
+
+moments as (
+    select * from upcoming
     where due_at > {{ as_of() }}
 ),
 

@@ -136,7 +136,7 @@ def _after_the_shop_day(
         orders.loc[number[day[scenario]["order_id"]], "refunded"] += day[scenario]["amount_minor"]
     guest = orders.loc[number[day["guest_registered"]["order_id"]], "person"]
     orders.loc[orders["person"] == guest, "person"] = f"customer {day['guest_registered']['customer_id']}"
-    for scenario in ("new_registered_order", "new_guest_order"):
+    for scenario in ("new_registered_order", "new_guest_order", "cart_recovered"):
         report = day[scenario]
         document = documents[report["order_id"]]
         person = households[report["customer_id"]] if "customer_id" in report else f"guest {document['customerEmail']}"

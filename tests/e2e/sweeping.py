@@ -5,6 +5,7 @@ PYTEST_DONT_REWRITE: the test modules import names from here before pytest loads
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -32,9 +33,15 @@ def world(swept_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> I
     """A shop that is loaded; retries are short."""
     made = World(swept_sandbox, tmp_path_factory.mktemp("world"))
     made.load()
+    _leave_the_second_of_the_load()
     with patch("clients.commercetools.RetryPolicy", lambda: QUICK):
         yield made
     made.connection.close()
+
+
+def _leave_the_second_of_the_load() -> None:
+    """A sweep begins at the server's clock, which has whole seconds, and leaves alone what was loaded since."""
+    time.sleep(1 - time.time() % 1)
 
 
 def seen_ids(world: World) -> Any:

@@ -22,6 +22,10 @@ FIGURES = (
     "select cart_id, profile_id, cart_total from marts.carts order by all",
     "select profile_id, currency_code, order_count, lifetime_value_gross, last_purchase_at from marts.customer_metrics order by all",
 )
+LEFTOVERS = """
+select table_name from duckdb_tables()
+where table_name in ('smoke', 'smoke_users', 'smoke_carts', 'smoke_purchases', 'smoke_events') and estimated_size > 0
+"""
 ALL_WRITES = {"users.bulkUpdate": 1, "commerce.updateCart": 1, "commerce.trackPurchase": 1, "events.trackBulk": 1}
 
 
@@ -58,10 +62,7 @@ def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
         record.writes[name] = sandbox_process.admin("iterable", "GET", f"writes?since={marker}")["by_endpoint"]
         record.states[name] = sandbox_process.admin("iterable", "GET", "state")
         with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as connection:
-            rows = connection.execute(
-                "select table_name from information_schema.tables where table_name like 'smoke%'"
-            ).fetchall()
-            record.leftovers[name] = [row[0] for row in rows if row[0] != "smoke_tested"]
+            record.leftovers[name] = [row[0] for row in connection.execute(LEFTOVERS).fetchall()]
             if "sync" in record.outcomes:
                 record.marts[name] = [connection.execute(query).fetchall() for query in FIGURES]
 

@@ -146,8 +146,8 @@ def test_a_name_that_cannot_be_paused_is_refused_and_nothing_is_paused(
     environment = sandbox.environment(tmp_path)
     refused = cartwire(environment, "pause", *names)
     assert refused.code == 2
-    assert "an opt-out may not wait" in refused.err or "allowed: carts" in refused.err
-    assert cartwire(environment, "status", "--json").json() == {"runs": []}
+    assert "an opt-out may not wait" in refused.err or "allowed: cart_abandoned" in refused.err
+    assert cartwire(environment, "status", "--json").json() == {"runs": [], "is_fresh": None}
 
 
 def test_a_pause_before_the_first_sync_lets_nobody_be_created(sandbox: Sandbox, tmp_path: Path) -> None:

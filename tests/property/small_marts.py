@@ -314,6 +314,7 @@ class SmallMarts:
                 "reason": reason, "is_sticky": is_sticky, "settlement_id": "s", "is_verified": False, "bulk_key": "",
                 "occurred_at_ms": None,
                 "previous_email": row["previous_email"] if row.get("endpoint") == "users/updateEmail" else None,
+                "source_email": row.get("source_email"), "source_user_id": row.get("source_user_id"),
                 **{name: row[name] for name in ("object", "kind", "subject", "person_key", "fingerprint", "email", "user_id")},
             }  # fmt: skip
             items.append(item)
