@@ -70,7 +70,7 @@ def test_a_lost_authority_holds_until_confirmed_a_late_switch_fires_nothing_old_
     monkeypatch.setenv("CARTWIRE_CLOCK_OFFSET_SECONDS", str(HOUR_S))
     sync(settings)
     state = sandbox.admin("iterable", "GET", "state")["events"]
-    stages = {event["dataFields"]["stage"] for event in state if event["eventName"] == "cart_abandoned"}
+    stages = {event["data"]["stage"] for event in state if event["eventName"] == "cart_abandoned"}
     assert stages == {"first"}
     counted = len(state)
     assert sync(settings).total("planned") == 0

@@ -174,8 +174,9 @@ def test_a_scheduled_run_that_meets_the_lease_ends_as_skipped(scheduled: Schedul
 
 
 def test_a_scheduled_run_of_a_paused_installation_ends_as_skipped(scheduled: Scheduled) -> None:
-    assert scheduled.states_while_paused[-1] == "Skipped"
-    assert "Failed" not in scheduled.states_while_paused
+    """The server may hear of the killed run's end among them; that there is one crash and no more has its own test."""
+    assert "Skipped" in scheduled.states_while_paused
+    assert set(scheduled.states_while_paused) <= {"Skipped", "Completed", "Crashed"}
 
 
 def test_the_deployment_fires_by_schedule_more_than_once(scheduled: Scheduled) -> None:
