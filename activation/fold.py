@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from activation.ledger.store import Ledger
 
 _SQL = Path(__file__).parent / "sql"
-STEPS = ("fold_outcomes.sql", "fold_users.sql", "fold_carts.sql", "fold_lists.sql", "fold_gone.sql", "fold_merged.sql")
+STEPS = ("fold_outcomes.sql", "fold_users.sql", "fold_carts.sql", "fold_lists.sql", "fold_merged.sql", "fold_gone.sql")
 """Statements over `fold_items` and `fold_fields`, in this order."""
 _EMPTY = "empty_delivered.sql"
 

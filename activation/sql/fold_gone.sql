@@ -1,6 +1,7 @@
--- People whom Iterable deleted for us in the settlements of `fold_items`: nothing that it accepted of
--- them until then stands there any more. A person who comes back is new to it, so also the verdicts
--- on their state are forgotten; facts stay sent for ever. Runs after all other steps.
+-- Users whom Iterable deleted for us in the settlements of `fold_items`, or merged into another
+-- (`fold_merged`): nothing that it accepted of them until then stands there any more. A person who
+-- comes back is new to it, so also the verdicts on their state are forgotten; facts stay sent for
+-- ever. Runs after all other steps.
 create or replace temp table fold_gone as
 select
     person_key,
@@ -9,7 +10,14 @@ select
     make_timestamp(settled_at_ms * 1000) as gone_at
 from fold_items
 where object = 'identities' and kind = 'deletion' and state = 'accepted'
-qualify row_number() over (partition by person_key order by settled_at_ms desc, item_id desc) = 1;
+qualify row_number() over (partition by person_key order by settled_at_ms desc, item_id desc) = 1
+union all
+select
+    guest_key as person_key,
+    guest_email as email,
+    guest_user_id as user_id,
+    merged_at as gone_at
+from fold_merged;
 
 delete from delivered.users
 using fold_gone
@@ -33,7 +41,7 @@ where
     and outcomes.object in ('withdrawals', 'users', 'carts', 'lists');
 
 -- what was found at first sight never changes, so it is said here who is not called that any more:
--- the deleted, and in an e-mail-based project whoever got another address
+-- the deleted and the merged, and in an e-mail-based project whoever got another address
 insert into delivered.gone_users by name
 select * from fold_gone
 union all
@@ -46,3 +54,4 @@ from fold_items
 where object = 'identities' and state = 'accepted' and previous_email is not null;
 
 drop table fold_gone;
+drop table fold_merged;

@@ -1,6 +1,7 @@
 -- Two users of one person that Iterable made one in the settlements of `fold_items`: the guest's user is
 -- gone, and whose values, cart, lists and unsubscribes the other has now nobody knows. So all that was
--- delivered until then counts as unknown, and the diff sends it again. Runs after all other steps.
+-- delivered until then counts as unknown, and the diff sends it again. Runs before fold_gone.sql, which
+-- takes the guest's user away by `fold_merged`.
 create or replace temp table fold_merged as
 select
     merges.person_key,
@@ -85,38 +86,18 @@ where
 delete from delivered.outcomes
 using fold_merged
 where
-    outcomes.person_key in (fold_merged.person_key, fold_merged.guest_key)
+    outcomes.person_key = fold_merged.person_key
     and outcomes.settled_at <= fold_merged.merged_at
-    and (
-        outcomes.object in ('withdrawals', 'users', 'lists')
-        or (outcomes.object = 'carts' and outcomes.person_key = fold_merged.guest_key)
-    );
+    and outcomes.object in ('withdrawals', 'users', 'lists');
 
 delete from delivered.list_members
 using fold_merged
 where
-    list_members.person_key in (fold_merged.person_key, fold_merged.guest_key)
+    list_members.person_key = fold_merged.person_key
     and list_members.accepted_at <= fold_merged.merged_at;
 
 delete from delivered.user_fields
 using fold_merged
 where user_fields.person_key = fold_merged.guest_key;
 
-delete from delivered.carts
-using fold_merged
-where carts.person_key = fold_merged.guest_key;
-
-delete from delivered.users
-using fold_merged
-where users.person_key = fold_merged.guest_key;
-
-insert into delivered.gone_users by name
-select
-    guest_key as person_key,
-    guest_email as email,
-    guest_user_id as user_id,
-    merged_at as gone_at
-from fold_merged;
-
-drop table fold_merged;
 drop table fold_unknown_fields;

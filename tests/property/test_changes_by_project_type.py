@@ -138,6 +138,7 @@ def test_a_guest_who_registers_is_a_second_user_there_and_that_is_a_visible_held
     marts.build()
     assert marts.changed() == {}
     assert {row["person_key"] for row in marts.rows("delivered.users")} == {bob, key}
+    assert only(marts.rows("delivered.outcomes", "object = 'identities'"))["state"] == "held"
 
 
 @by_user_id
