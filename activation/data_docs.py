@@ -10,6 +10,7 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,6 @@ def merged(results: Sequence[GateResult]) -> list[Summary]:
 def _page(result: Summary, run_id: str, at: datetime) -> str:
     gx = expectations_library()
     from great_expectations.render.renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view import DefaultJinjaPageView
 
     checks = list(result.checks.values())
     failed = sum(1 for check in checks if check.unexpected)
@@ -107,7 +107,15 @@ def _page(result: Summary, run_id: str, at: datetime) -> str:
         },
     )
     rendered = ValidationResultsPageRenderer(run_info_at_end=True).render(validation)
-    return str(DefaultJinjaPageView().render(rendered))
+    return str(_view().render(rendered))
+
+
+@cache
+def _view() -> Any:
+    """The library's page, whose templates are then compiled once and not for every page."""
+    from great_expectations.render.view import DefaultJinjaPageView
+
+    return DefaultJinjaPageView()
 
 
 def _check_result(gx: Any, check: Check) -> Any:

@@ -77,6 +77,7 @@ def gate(table: pa.Table, contract: Contract, *, chunk_rows: int = CHUNK_ROWS) -
     return GateResult(object=contract.object, kind=contract.kind, rows=table.num_rows, rejections=rejections, checks=checks)
 
 
+@cache
 def expectations_library() -> Any:
     """great-expectations, imported on first need (seconds), silent and without analytics."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
@@ -88,25 +89,25 @@ def expectations_library() -> Any:
 
 
 @cache
-def _context() -> Any:
-    """One in-memory context a process: it holds no rows, only the library's own settings."""
+def _batches() -> Any:
+    """Makes a batch of a data frame. One in-memory context a process: it holds no rows, only the library's own settings."""
     context = expectations_library().get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-    return context
+    asset = context.data_sources.add_pandas("changes").add_dataframe_asset("rows")
+    return asset.add_batch_definition_whole_dataframe("all")
 
 
 def _validate(frame: pd.DataFrame, checks: Sequence[tuple[int, Check]]) -> list[tuple[int, list[int]]]:
     """Run the rules on one frame: positions of unexpected rows per rule index. Adds to the checks' counts."""
     if frame.empty:
         return []
-    gx, context = expectations_library(), _context()
+    gx, batches = expectations_library(), _batches()
     suite = gx.ExpectationSuite(name="contract")
     for index, check in checks:
         name = "".join(part.capitalize() for part in check.rule.expectation.split("_"))
         expectation = getattr(gx.expectations, name)
         suite.add_expectation(expectation(column=check.rule.column, meta={"rule": index}, **check.rule.arguments))
-    asset = context.data_sources.add_or_update_pandas("changes").add_dataframe_asset("rows")
-    batch = asset.add_batch_definition_whole_dataframe("all").get_batch(batch_parameters={"dataframe": frame})
+    batch = batches.get_batch(batch_parameters={"dataframe": frame})
     by_index = dict(checks)
     failed = []
     with warnings.catch_warnings():

@@ -31,7 +31,7 @@ where
     and not starts_with(table_name, '_dlt')
     and (
         schema_name in ('raw', 'raw_iterable', 'raw_storefront', 'delivered')
-        or (schema_name = 'control' and table_name not in ('built', 'settled'))
+        or (schema_name = 'control' and table_name not in ('built', 'built_nodes', 'build_epoch', 'settled'))
     )
 group by all
 order by all
@@ -64,20 +64,25 @@ def note_settled(connection: duckdb.DuckDBPyConnection, run_id: str, rules: str,
 
 
 def world(connection: duckdb.DuckDBPyConnection) -> str:
-    """A digest of every table that loads, folds and runs write and models read.
+    """A digest of every table that loads, folds and runs write and models read."""
+    return hashlib.sha256(repr(sorted(stamps(connection).items())).encode()).hexdigest()
 
-    Small tables by content; large ones by their number of rows and the newest load, which dlt gives to every row it writes.
+
+def stamps(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], tuple[object, ...]]:
+    """(schema, table) → what tells its present rows from any others; a table without rows is left out, as one that is not there.
+
+    Tables by content, but large ones that dlt writes by their number of rows and the newest load, which every row it writes bears.
     """
-    parts = []
+    found: dict[tuple[str, str], tuple[object, ...]] = {}
     for schema, name, columns in connection.execute(_TABLES).fetchall():
         table = f'{schema}."{name}"'  # names of our own schemas
         [(rows,)] = connection.execute(f"select count(*) from {table}").fetchall()  # noqa: S608
-        if rows <= HASHED_ROWS_MAX:
-            content = ", ".join(f'"{column}"' for column in columns if column not in _NOT_CONTENT)
-            stamp = connection.execute(f"select bit_xor(hash({content})), sum(hash({content})) from {table}").fetchall()  # noqa: S608
-        elif "_dlt_load_id" in columns:
+        if not rows:
+            continue
+        if rows > HASHED_ROWS_MAX and "_dlt_load_id" in columns:
             stamp = connection.execute(f"select max(_dlt_load_id) from {table}").fetchall()  # noqa: S608
         else:
-            stamp = []
-        parts.append((schema, name, rows, stamp))
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
+            content = ", ".join(f'"{column}"' for column in columns if column not in _NOT_CONTENT)
+            stamp = connection.execute(f"select bit_xor(hash({content})), sum(hash({content})) from {table}").fetchall()  # noqa: S608
+        found[schema, name] = (rows, *stamp)
+    return found

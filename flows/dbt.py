@@ -10,13 +10,16 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cartwire.errors import GateClosed
 from cartwire.settings import REPOSITORY, Settings
-from flows.upgrade import needs_full_refresh, remember_built
+from cartwire.warehouse import open_warehouse
+from flows.build_state import read_state, remember
+from flows.upgrade import digest_of_rules, needs_full_refresh, remember_built
 
 _PARSED: dict[tuple[object, ...], Any] = {}
 _SOURCES = ("dbt_project.yml", "profiles.yml", "models", "macros", "config", "tests/dbt")
@@ -24,10 +27,10 @@ _SOURCES = ("dbt_project.yml", "profiles.yml", "models", "macros", "config", "te
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What one dbt invocation did.
+    """What is there after one dbt invocation.
 
     Attributes:
-        built: names of models that were built.
+        built: names of models that are as a complete build would make them: built now, or still (`flows/build_state.py`).
         held: model name → why it must not be delivered (its own failure, a failed test on it or upstream).
         failed_tests: names of failed data tests.
     """
@@ -42,7 +45,7 @@ def build_withdrawals(settings: Settings) -> BuildResult:
 
     Raises: GateClosed when dbt cannot build it; nothing was sent.
     """
-    result = _invoke(settings, ["--select", "+changed_withdrawals", "--exclude-resource-type", "test", "unit_test"])
+    result = _build(settings, _lineage(parsed_project(settings), "model.cartwire.changed_withdrawals"))
     if "changed_withdrawals" not in result.built:
         reason = result.held.get("changed_withdrawals", "not built")
         raise GateClosed(
@@ -56,7 +59,7 @@ def build_everything(settings: Settings, *, full_refresh: bool = False) -> Build
 
     A failing node holds what is downstream of it and stops nothing else.
     """
-    result = _invoke(settings, ["--exclude-resource-type", "unit_test", *(["--full-refresh"] if full_refresh else [])])
+    result = _build(settings, None, full_refresh=full_refresh)
     if result.built >= _incremental(settings):
         remember_built(settings)
     return result
@@ -82,16 +85,45 @@ def parsed_project(settings: Settings) -> Any:
     return _PARSED[key]
 
 
-def _invoke(settings: Settings, arguments: Sequence[str]) -> BuildResult:
+def _build(settings: Settings, wanted: frozenset[str] | None, *, full_refresh: bool = False) -> BuildResult:
+    """Build what is wanted (unique ids; None: all models, seeds and data tests) and not still, and remember what is in order then."""
+    manifest = parsed_project(settings)
+    full_refresh = full_refresh or needs_full_refresh(settings)
+    with closing(open_warehouse(settings.warehouse)) as connection:
+        state = read_state(connection, manifest, digest_of_rules(settings))
+        scope = wanted or frozenset(state.keys)
+        still = frozenset() if full_refresh else state.still & scope
+        results = _invoke(settings, manifest, scope - still, is_all=scope - still == state.keys.keys(), full_refresh=full_refresh)
+        done = {result.node.unique_id for result in results if str(result.status) in ("success", "pass", "warn")}
+        remember(connection, state, done, has_next_due="model.cartwire.next_due" in done | still)
+    names = {manifest.nodes[node].name for node in still if node.startswith("model.")}
+    return _summarise(results, names)
+
+
+def _invoke(settings: Settings, manifest: Any, nodes: frozenset[str], *, is_all: bool, full_refresh: bool) -> Sequence[Any]:
+    """dbt's results, one per node. A build of all needs no selection; one of nothing needs no dbt."""
+    if not nodes:
+        return []
     from dbt.cli.main import dbtRunner
 
-    manifest = parsed_project(settings)
-    if "--full-refresh" not in arguments and needs_full_refresh(settings):
-        arguments = [*arguments, "--full-refresh"]
-    outcome = dbtRunner(manifest=manifest).invoke(["build", *arguments, *_options(settings)])
+    selected = [] if is_all else ["--indirect-selection", "empty", "--select", *sorted(manifest.nodes[node].name for node in nodes)]
+    arguments = ["build", "--exclude-resource-type", "unit_test", *selected, *(["--full-refresh"] if full_refresh else [])]
+    outcome = dbtRunner(manifest=manifest).invoke([*arguments, *_options(settings)])
     if outcome.result is None:
         raise GateClosed(f"dbt stopped before building: {_first_line(outcome.exception)}") from outcome.exception
-    return _summarise(outcome.result.results)
+    results: Sequence[Any] = outcome.result.results
+    return results
+
+
+def _lineage(manifest: Any, node: str) -> frozenset[str]:
+    """A node and everything it is built from, but the sources."""
+    found, open_nodes = set(), [node]
+    while open_nodes:
+        name = open_nodes.pop()
+        if name in manifest.nodes and name not in found:
+            found.add(name)
+            open_nodes += getattr(manifest.nodes[name].depends_on, "nodes", [])
+    return frozenset(found)
 
 
 def _options(settings: Settings) -> list[str]:
@@ -137,9 +169,9 @@ def seed_folder(config: Path) -> str:
     return str(link.relative_to(REPOSITORY))
 
 
-def _summarise(results: Sequence[Any]) -> BuildResult:
-    """Map dbt's node results to models that may, and must not, be delivered."""
-    built = {result.node.name for result in results if result.node.resource_type == "model" and result.status == "success"}
+def _summarise(results: Sequence[Any], still: set[str]) -> BuildResult:
+    """Map dbt's node results, and the names of models that needed no build, to models that may, and must not, be delivered."""
+    built = still | {result.node.name for result in results if result.node.resource_type == "model" and result.status == "success"}
     broken = [result.node.name for result in results if str(result.status) in ("error", "fail")]
     held: dict[str, str] = {}
     failed_tests = []

@@ -6,6 +6,7 @@ Ids are compared by the server, as binary UUIDs; so the next position is always 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -119,6 +120,18 @@ def changes(
         )
 
     return _keyset(ask, horizon, limit, path)
+
+
+def ahead(pages: Iterator[list[Any]]) -> Iterator[list[Any]]:
+    """The same pages; while one is worked on, the next is already asked for, in a thread of its own.
+
+    Holds two pages at a time. Raises: what `pages` raises, at the same page.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="page") as executor:
+        coming = executor.submit(next, pages, None)
+        while (page := coming.result()) is not None:
+            coming = executor.submit(next, pages, None)
+            yield page
 
 
 def iso(moment: datetime) -> str:

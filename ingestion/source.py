@@ -21,7 +21,7 @@ from clients.commercetools_errors import MissingScope
 from ingestion import engine
 from ingestion.columns import MALFORMED, RAW, Table
 from ingestion.documents import Document, Malformed, Repeats, split
-from ingestion.paging import Horizon, changes, full_scan, iso
+from ingestion.paging import Horizon, ahead, changes, full_scan, iso
 from ingestion.report import LoadReport, Progress, silent
 from ingestion.resources import RESOURCES, Cursor, Resource
 
@@ -114,7 +114,7 @@ class _Load:
             moment = datetime.fromisoformat(since)
             pages = changes(self._client, resource.path, moment, self.horizon, parameters=resource.parameters)
         try:
-            yield from self._tables(resource, pages)
+            yield from self._tables(resource, ahead(pages))
         except MissingScope as refusal:
             if not resource.is_optional:
                 raise

@@ -82,6 +82,11 @@ create table if not exists delivered.held_history (
     reason varchar, run_id varchar, seen_at timestamp
 );
 create table if not exists delivered.folded (settlement_id varchar);
+{%- if flags.WHICH in ['build', 'run', 'seed'] %}
+-- whoever builds: what a sync noted of its builds no longer holds (flows/build_state.py)
+create table if not exists control.built_nodes (node varchar, key varchar);
+delete from control.built_nodes;
+{%- endif %}
 {{ ensure_seeds() }}
 {#- Plain dbt without a run before it: everything is history, and keys are of no secret, so nothing
    can be sent by it. #}

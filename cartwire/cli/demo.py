@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from flows.report import RunReport
 
 _AT_THE_SANDBOX = {"subscriptions/unsubscribe": "subscriptions.bulk"}
+_ALONE = {"CARTWIRE_RATE_SHARE": "1"}  # nobody else uses the sandbox's limits
 _WARNING = "CARTWIRE_VISIBILITY_SECONDS=1 on both sides (Iterable itself may take a minute to show what it accepted)"
 
 
@@ -62,7 +63,7 @@ def command(full: bool, households: int, keep_running: bool, as_json: bool) -> i
         os.environ.update({"PREFECT_API_URL": api, "PREFECT_HOME": str(home), "PREFECT_LOGGING_LEVEL": "WARNING"})
         Thread(target=_import_ahead, daemon=True).start()
         servers = stack.enter_context(sandbox(options, folder / "sandbox.log"))
-        env_file = _write_env(installation(servers, folder), folder)
+        env_file = _write_env(installation(servers, folder) | _ALONE, folder)
         os.environ["CARTWIRE_ENV_FILE"] = str(env_file)
         wait_for(f"{api}/health", folder / "prefect.log")
         say(

@@ -1,0 +1,115 @@
+"""What is already built of the world as it stands, so that a sync builds only what is downstream of something that moved.
+
+Every model, seed and data test has a key: a digest of the project's rules, of the tables it reads and of its parents' keys. A node
+whose key is the one it was last built (or passed) under would only be repeated. Time is an input too: what reads `control.run`, where
+a run writes its instant, is built anew as soon as something falls due by time alone (`changes.next_due`), and once an hour.
+
+Whatever else builds (a person's `dbt run`) forgets the keys, see `macros/ensure_sources.sql`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from activation.standstill import AT_MOST, stamps
+
+COLLECTED = "collected"
+"""Tag of a model that others fill while they are built: it is empty after its own build, so it is built with all of them or not at all."""
+_RUN = ("control", "run")
+_TABLES = """
+create schema if not exists control;
+create table if not exists control.built_nodes (node varchar, key varchar);
+create table if not exists control.build_epoch (started_at timestamp, next_due_at timestamp);
+"""
+
+
+@dataclass(frozen=True)
+class BuildState:
+    """The keys of now, and which of them were built.
+
+    Attributes:
+        keys: unique id of a model, seed or data test → its key.
+        still: ids whose key is the one they were last built under.
+    """
+
+    keys: Mapping[str, str]
+    still: frozenset[str]
+
+
+def read_state(connection: duckdb.DuckDBPyConnection, manifest: Any, rules: str) -> BuildState:
+    """Compare the warehouse with what it was built from.
+
+    Args: manifest: dbt's, parsed. rules: digest of models, macros, data tests and config.
+    """
+    connection.execute(_TABLES)
+    keys = _keys(manifest, rules, stamps(connection), _epoch(connection))
+    known = dict(connection.execute("select node, key from control.built_nodes").fetchall())
+    return BuildState(keys, frozenset(node for node, key in keys.items() if known.get(node) == key))
+
+
+def remember(connection: duckdb.DuckDBPyConnection, state: BuildState, done: Iterable[str], *, has_next_due: bool) -> None:
+    """Keep the keys of what is built and in order: what was still, and `done`.
+
+    has_next_due: `changes.next_due` is of this build; if not, nothing that depends on time is taken for still next time.
+    """
+    rows = [(node, state.keys[node]) for node in sorted({*state.still, *done}) if node in state.keys]
+    connection.execute("begin")
+    connection.execute("delete from control.built_nodes")
+    connection.execute(
+        "insert into control.built_nodes select unnest($nodes), unnest($keys)",
+        {"nodes": [node for node, _ in rows], "keys": [key for _, key in rows]},
+    )
+    if has_next_due:
+        connection.execute("update control.build_epoch set next_due_at = (select min(next_due_at) from changes.next_due)")
+    connection.execute("commit")
+
+
+def _epoch(connection: duckdb.DuckDBPyConnection) -> datetime | None:
+    """Since when time alone changed nothing; a new epoch begins when something fell due, and hourly. None before the first run."""
+    instants = connection.execute("select as_of from control.run").fetchall() if _has_run(connection) else []
+    if not instants:
+        return None
+    [(as_of,)] = instants
+    for started_at, next_due_at in connection.execute("from control.build_epoch").fetchall():
+        if started_at <= as_of < started_at + AT_MOST and (next_due_at is None or as_of < next_due_at):
+            return started_at  # type: ignore[no-any-return]
+    connection.execute("delete from control.build_epoch")
+    connection.execute("insert into control.build_epoch values (?, null)", [as_of])
+    return as_of  # type: ignore[no-any-return]
+
+
+def _has_run(connection: duckdb.DuckDBPyConnection) -> bool:
+    tables = connection.execute("select true from duckdb_tables() where schema_name = ? and table_name = ?", list(_RUN)).fetchall()
+    return bool(tables)
+
+
+def _keys(
+    manifest: Any, rules: str, tables: Mapping[tuple[str, str], object], epoch: datetime | None
+) -> dict[str, str]:
+    everything = repr(sorted(tables.items()))
+    sources = {
+        name: repr((tables.get((source.schema, source.identifier)), epoch if (source.schema, source.identifier) == _RUN else None))
+        for name, source in manifest.sources.items()
+    }
+    keys: dict[str, str] = {}
+
+    def key(name: str) -> str:
+        if name in sources:
+            return sources[name]
+        if name not in keys:
+            node = manifest.nodes[name]
+            parents = sorted(getattr(node.depends_on, "nodes", []))
+            parts = [rules, name, *(key(parent) for parent in parents), everything if COLLECTED in node.tags else ""]
+            keys[name] = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+        return keys[name]
+
+    for name, node in manifest.nodes.items():
+        if node.resource_type in ("model", "seed", "test"):
+            key(name)
+    return keys
