@@ -85,16 +85,18 @@ def _epoch(connection: duckdb.DuckDBPyConnection) -> datetime | None:
 
 
 def _has_run(connection: duckdb.DuckDBPyConnection) -> bool:
-    tables = connection.execute("select true from duckdb_tables() where schema_name = ? and table_name = ?", list(_RUN)).fetchall()
+    tables = connection.execute(
+        "select true from duckdb_tables() where schema_name = ? and table_name = ?", list(_RUN)
+    ).fetchall()
     return bool(tables)
 
 
-def _keys(
-    manifest: Any, rules: str, tables: Mapping[tuple[str, str], object], epoch: datetime | None
-) -> dict[str, str]:
+def _keys(manifest: Any, rules: str, tables: Mapping[tuple[str, str], object], epoch: datetime | None) -> dict[str, str]:
     everything = repr(sorted(tables.items()))
     sources = {
-        name: repr((tables.get((source.schema, source.identifier)), epoch if (source.schema, source.identifier) == _RUN else None))
+        name: repr(
+            (tables.get((source.schema, source.identifier)), epoch if (source.schema, source.identifier) == _RUN else None)
+        )
         for name, source in manifest.sources.items()
     }
     keys: dict[str, str] = {}

@@ -106,7 +106,9 @@ def _invoke(settings: Settings, manifest: Any, nodes: frozenset[str], *, is_all:
         return []
     from dbt.cli.main import dbtRunner
 
-    selected = [] if is_all else ["--indirect-selection", "empty", "--select", *sorted(manifest.nodes[node].name for node in nodes)]
+    selected = (
+        [] if is_all else ["--indirect-selection", "empty", "--select", *sorted(manifest.nodes[node].name for node in nodes)]
+    )
     arguments = ["build", "--exclude-resource-type", "unit_test", *selected, *(["--full-refresh"] if full_refresh else [])]
     outcome = dbtRunner(manifest=manifest).invoke([*arguments, *_options(settings)])
     if outcome.result is None:
@@ -171,7 +173,9 @@ def seed_folder(config: Path) -> str:
 
 def _summarise(results: Sequence[Any], still: set[str]) -> BuildResult:
     """Map dbt's node results, and the names of models that needed no build, to models that may, and must not, be delivered."""
-    built = still | {result.node.name for result in results if result.node.resource_type == "model" and result.status == "success"}
+    built = still | {
+        result.node.name for result in results if result.node.resource_type == "model" and result.status == "success"
+    }
     broken = [result.node.name for result in results if str(result.status) in ("error", "fail")]
     held: dict[str, str] = {}
     failed_tests = []

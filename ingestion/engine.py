@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import shutil
@@ -97,8 +96,7 @@ def state() -> dict[str, Any]:
 
 def run(pipeline: dlt.Pipeline, source: Any, progress: Progress) -> None:
     """Extract, then write all of it in one load package; state moves with the package or not at all."""
-    with _rarer_cycle_searches():
-        pipeline.extract(source, loader_file_format="parquet", schema_contract=CONTRACT)
+    pipeline.extract(source, loader_file_format="parquet", schema_contract=CONTRACT)
     progress("store", 0, None)
     pipeline.normalize()
     pipeline.load()
@@ -114,22 +112,6 @@ def into(table: Table, columns: Mapping[str, Sequence[object]]) -> Any:
         write_disposition=table.disposition(),
     )
     return dlt.mark.with_hints(table.arrow(columns), hints, create_table_variant=True)
-
-
-@contextmanager
-def _rarer_cycle_searches() -> Iterator[None]:
-    """A page is some 200,000 fresh objects, and at its usual pace Python's search for cycles takes as long as their parse.
-
-    Never searching would keep every page in memory; what was there before the load is left out of the searches.
-    """
-    usual = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(50_000, 2, 2)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
-        gc.unfreeze()
 
 
 def _ensure(session: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:

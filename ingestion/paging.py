@@ -6,15 +6,14 @@ Ids are compared by the server, as binary UUIDs; so the next position is always 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from cartwire.errors import SourceError
 from clients.commercetools import LIMIT_MAX, OFFSET_MAX, Page
 from clients.commercetools_errors import UnreadablePage
-from ingestion.documents import Unparsed
+from ingestion.documents import Record, Unparsed, head
 
 
 class QueryClient(Protocol):
@@ -64,7 +63,7 @@ Ask = Callable[[Position | None, int, int], Page]
 
 def full_scan(
     client: QueryClient, path: str, horizon: Horizon, *, limit: int = LIMIT_MAX, parameters: Mapping[str, str] | None = None
-) -> Iterator[list[Any]]:
+) -> Iterator[list[Record]]:
     """Every row, by `id` ascending in the server's order.
 
     A row that changes meanwhile may come old or new; the next increment, from before this scan, brings it again.
@@ -93,7 +92,7 @@ def changes(
     *,
     limit: int = LIMIT_MAX,
     parameters: Mapping[str, str] | None = None,
-) -> Iterator[list[Any]]:
+) -> Iterator[list[Record]]:
     """Every row with `since <= lastModifiedAt <= horizon`, oldest first.
 
     The upper bound keeps the read finite while the shop goes on; the very first page of a load, which gives the horizon, has none.
@@ -122,24 +121,12 @@ def changes(
     return _keyset(ask, horizon, limit, path)
 
 
-def ahead(pages: Iterator[list[Any]]) -> Iterator[list[Any]]:
-    """The same pages; while one is worked on, the next is already asked for, in a thread of its own.
-
-    Holds two pages at a time. Raises: what `pages` raises, at the same page.
-    """
-    with ThreadPoolExecutor(1, thread_name_prefix="page") as executor:
-        coming = executor.submit(next, pages, None)
-        while (page := coming.result()) is not None:
-            coming = executor.submit(next, pages, None)
-            yield page
-
-
 def iso(moment: datetime) -> str:
     """The vendor's form of an aware UTC datetime: milliseconds and `Z` (a `+` would arrive as a space)."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
-def _keyset(ask: Ask, horizon: Horizon, limit: int, path: str) -> Iterator[list[Any]]:
+def _keyset(ask: Ask, horizon: Horizon, limit: int, path: str) -> Iterator[list[Record]]:
     after: Position | None = None
     offset = 0
     while True:
@@ -160,18 +147,18 @@ def _keyset(ask: Ask, horizon: Horizon, limit: int, path: str) -> Iterator[list[
             )
 
 
-def _page(ask: Ask, after: Position | None, offset: int, limit: int, horizon: Horizon) -> list[Any]:
+def _page(ask: Ask, after: Position | None, offset: int, limit: int, horizon: Horizon) -> list[Record]:
     """One page. Where a broken record makes the whole page unreadable, its rows are asked for one by one: up to `limit` requests."""
     try:
         page = ask(after, offset, limit)
         horizon.see(page.server_time)
-        return page.results
+        return [*page.records]
     except UnreadablePage as page_fault:
         horizon.see(page_fault.server_time)
-    results: list[Any] = []
+    results: list[Record] = []
     while len(results) < limit:
         try:
-            single = ask(after, offset, 1).results
+            single: list[Record] = [*ask(after, offset, 1).records]
         except UnreadablePage as fault:
             single = [Unparsed(fault.results.decode(errors="backslashreplace"))]
         if not single:
@@ -182,8 +169,7 @@ def _page(ask: Ask, after: Position | None, offset: int, limit: int, horizon: Ho
     return results
 
 
-def _position(row: Any) -> Position | None:
-    if not isinstance(row, dict):
-        return None
-    row_id, modified = row.get("id"), row.get("lastModifiedAt")
+def _position(record: Record) -> Position | None:
+    members = head(record)
+    row_id, modified = (members.id, members.last_modified_at) if members else (None, None)
     return Position(row_id, modified) if isinstance(row_id, str) and row_id and isinstance(modified, str) and modified else None

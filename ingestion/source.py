@@ -20,8 +20,8 @@ from clients.commercetools import CommercetoolsClient
 from clients.commercetools_errors import MissingScope
 from ingestion import engine
 from ingestion.columns import MALFORMED, RAW, Table
-from ingestion.documents import Document, Malformed, Repeats, split
-from ingestion.paging import Horizon, ahead, changes, full_scan, iso
+from ingestion.documents import Document, Malformed, Record, Repeats, split
+from ingestion.paging import Horizon, changes, full_scan, iso
 from ingestion.report import LoadReport, Progress, silent
 from ingestion.resources import RESOURCES, Cursor, Resource
 
@@ -114,7 +114,7 @@ class _Load:
             moment = datetime.fromisoformat(since)
             pages = changes(self._client, resource.path, moment, self.horizon, parameters=resource.parameters)
         try:
-            yield from self._tables(resource, ahead(pages))
+            yield from self._tables(resource, pages)
         except MissingScope as refusal:
             if not resource.is_optional:
                 raise
@@ -122,12 +122,12 @@ class _Load:
             return
         cursors[resource.name] = iso(self._server_time() - self._settle)
 
-    def _tables(self, resource: Resource, pages: Iterator[list[Any]]) -> Iterator[Any]:
+    def _tables(self, resource: Resource, pages: Iterator[list[Record]]) -> Iterator[Any]:
         repeats = Repeats()
         targets = self._targets(resource)
         rows_read = malformed_read = 0
-        for results in pages:
-            documents, malformed = repeats.left_out(*split(results))
+        for records in pages:
+            documents, malformed = repeats.left_out(*split(records))
             rows_read += len(documents)
             malformed_read += len(malformed)
             if documents:

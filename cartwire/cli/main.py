@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import gc
 import json
 import logging
 import os
@@ -77,27 +80,50 @@ def main_group(log_level: str, env_file: str | None) -> None:
         os.environ["CARTWIRE_ENV_FILE"] = env_file
 
 
+def process() -> None:
+    """Console entry: `main` as all that this process does."""
+    gc.set_threshold(50_000, 20, 50)  # dbt, Prefect and great-expectations are a million objects that stay: a fifth of their import
+    ended: list[int] = []
+    atexit.register(_leave, ended)  # first registered, last called
+    ended.append(_run())
+    sys.exit(ended[0])
+
+
 def main() -> None:
-    """Console entry. A user's error is one masked message on stderr and its exit code; with --json also an object on stdout.
+    """Run the command of `sys.argv`. Raises: SystemExit with its exit code, always."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    """A user's error is one masked message on stderr and its exit code; with --json also an object on stdout.
 
     Any other exception shows its type and place only: a library's message may quote a row.
     """
     try:
         code = main_group.main(standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
+        return code if isinstance(code, int) else 0
     except click.exceptions.Abort:
-        sys.exit(130)
+        return 130
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except CartwireError as error:
         if "--json" in sys.argv:
             click.echo(json.dumps({"error": mask(str(error)), "exit_code": error.exit_code, **error.facts}, default=str))
         click.echo(f"cartwire: {mask(str(error))}", err=True)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except Exception as error:
         logging.getLogger(__name__).debug("unexpected", exc_info=True)
         frame = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{Path(frame.filename).name}, line {frame.lineno}"
         click.echo(f"cartwire: a fault of ours, {type(error).__name__} in {place}; --log-level DEBUG shows all of it", err=True)
-        sys.exit(1)
+        return 1
+
+
+def _leave(ended: list[int]) -> None:
+    """When every thread and exit handler is done: leave without dismantling those objects one by one, which takes a second or two."""
+    if ended:
+        logging.shutdown()
+        with contextlib.suppress(OSError):  # a reader that went away
+            sys.stdout.flush()
+        os._exit(ended[0])

@@ -28,11 +28,11 @@ def check_commercetools(settings: Settings) -> Iterator[Check]:
         yield Check("commercetools access", Verdict.ok, f"project {client.project_key}, {len(facts.scopes)} scopes")
         granted = granted_scopes(facts.scopes, settings.ctp_project_key)
         yield _scopes(settings.ctp_project_key, granted)
-        readable = [f"/{resource.path}" for resource in RESOURCES if may_read(resource.scopes, granted)]
+        readable = [resource.path for resource in RESOURCES if may_read(resource.scopes, granted)]
         if not readable:
             return
         try:
-            answer = client.get(readable[-1], [("limit", "1")])
+            answer = client.query(readable[-1], limit=1)
         except CartwireError as error:
             yield failed("commercetools region", error)
             return

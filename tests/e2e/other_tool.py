@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from clients.commercetools import CommercetoolsClient
+from tests.e2e.shop_rows import rows
 
 STRANGER = "only.there@example.com"
 
@@ -96,7 +97,7 @@ def _all(client: CommercetoolsClient, path: str) -> list[dict[str, Any]]:
     last = ""
     while True:
         where = f'id > "{last}"' if last else None
-        page = [one for one in client.query(path, sort=["id asc"], where=where).results if isinstance(one, dict)]
+        page = rows(client, path, sort=["id asc"], where=where)
         if not page:
             return found
         found += page

@@ -14,6 +14,7 @@ import pytest
 from clients.commercetools import CommercetoolsClient
 from tests.conftest import Sandbox
 from tests.e2e.command import Outcome, cartwire
+from tests.e2e.shop_rows import rows
 
 pytestmark = pytest.mark.xdist_group("deletes")
 TWO_DAYS_S = 172_800
@@ -81,8 +82,8 @@ def deleted(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) 
 
 def _choose(told: Deleted) -> None:
     with CommercetoolsClient.from_settings(told.sandbox.settings(told.folder)) as client:
-        orders = list(client.query("orders", sort=["createdAt desc", "id asc"], limit=500).results)
-        carts = {row["id"]: row for row in client.query("carts", sort=["id asc"], limit=500).results}
+        orders = rows(client, "orders", sort=["createdAt desc", "id asc"], limit=500)
+        carts = {row["id"]: row for row in rows(client, "carts", sort=["id asc"], limit=500)}
     current = [row[0] for row in told.rows("select cart_id from marts.carts where is_current and item_count > 0 order by 1")]
     shown = [carts[cart_id] for cart_id in current if _is_only_cart(carts[cart_id], carts) and _has_cart(told, carts[cart_id])]
     told.swept_cart, told.expired_cart = shown[:2]

@@ -113,7 +113,7 @@ def test_later_is_obeyed_and_retry_after_is_the_least_wait(settings: Settings, s
         retry=QUICK,
         sleep=waits.append,
     ) as client:
-        assert len(client.query("stores").results) == 2
+        assert len(client.query("stores").records) == 2
     assert waits == [7.0]
 
 

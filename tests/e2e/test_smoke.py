@@ -15,6 +15,7 @@ from cartwire.settings import REPOSITORY
 from clients.commercetools import CommercetoolsClient
 from tests.conftest import Sandbox
 from tests.e2e.command import Outcome, cartwire
+from tests.e2e.shop_rows import rows
 
 pytestmark = pytest.mark.xdist_group("smoke")
 FIGURES = (
@@ -89,7 +90,7 @@ def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def _customers(sandbox: Sandbox, folder: Path) -> list[dict[str, Any]]:
     with CommercetoolsClient.from_settings(sandbox.settings(folder)) as client:
-        return [row for row in client.query("customers", sort=["id asc"]).results if isinstance(row, dict) and row.get("email")]
+        return [row for row in rows(client, "customers", sort=["id asc"]) if row.get("email")]
 
 
 def _one(people: list[dict[str, Any]], answer: bool) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from cartwire.settings import REPOSITORY
 from clients.commercetools import CommercetoolsClient
 from tests.conftest import Sandbox
 from tests.e2e.command import Outcome, cartwire
+from tests.e2e.shop_rows import rows
 
 pytestmark = pytest.mark.xdist_group("lists")
 
@@ -118,7 +119,7 @@ def _make_list(environment: dict[str, str], name: str) -> int:
 
 def _verified_and_willing(sandbox: Sandbox, folder: Path) -> list[dict[str, Any]]:
     with CommercetoolsClient.from_settings(sandbox.settings(folder)) as client:
-        people = [row for row in client.query("customers", sort=["id asc"]).results if isinstance(row, dict)]
+        people = rows(client, "customers", sort=["id asc"])
     return [
         one
         for one in people

@@ -21,6 +21,7 @@ from clients.commercetools import CommercetoolsClient
 from clients.retry import RetryPolicy
 from tests.conftest import SECRET, Sandbox
 from tests.e2e.command import Outcome, cartwire
+from tests.e2e.shop_rows import rows
 
 OTHER_CLIENT = {"CTP_CLIENT_SECRET": "a-wrong-secret"}
 OUTCOMES = ("accepted", "rejected", "held", "suppressed")
@@ -148,7 +149,7 @@ def _orders(told: Trouble) -> list[dict[str, Any]]:
 
 def _all(told: Trouble, path: str) -> list[dict[str, Any]]:
     with CommercetoolsClient.from_settings(told.sandbox.settings(told.folder)) as client:
-        return [row for row in client.query(path, sort=["id asc"]).results if isinstance(row, dict) and "id" in row]
+        return [row for row in rows(client, path, sort=["id asc"]) if "id" in row]
 
 
 def _willing(people: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from cartwire.errors import SourceError
 from clients.commercetools import Page
 from clients.commercetools_errors import UnreadablePage
-from ingestion.documents import Unparsed
+from ingestion.documents import Record, Unparsed, head
 from ingestion.paging import Horizon, changes, full_scan, iso
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -41,18 +43,23 @@ class Source:
         last = (variables or {}).get("last")
         if last is not None:
             start = next(i for i, row in enumerate(self.records) if isinstance(row, dict) and row.get("id") == last) + 1
-        results = self.records[start + offset : start + offset + limit]
-        if any(isinstance(row, Unparsed) for row in results):
-            raise UnreadablePage("broken", b"".join(row.text.encode() for row in results if isinstance(row, Unparsed)), NOW)
-        return Page(results, NOW)
+        rows = self.records[start + offset : start + offset + limit]
+        if any(isinstance(row, Unparsed) for row in rows):
+            raise UnreadablePage("broken", b"".join(row.text.encode() for row in rows if isinstance(row, Unparsed)), NOW)
+        return Page([served(row) for row in rows], NOW)
 
 
 def record(name: str, modified: str = "2026-11-23T11:30:00.000Z") -> dict[str, Any]:
     return {"id": name, "version": 1, "lastModifiedAt": modified}
 
 
-def ids(pages: list[list[Any]]) -> list[str]:
-    return [row["id"] for page in pages for row in page if isinstance(row, dict) and "id" in row]
+def served(row: Any) -> msgspec.Raw:
+    return msgspec.Raw(json.dumps(row).encode())
+
+
+def ids(pages: list[list[Record]]) -> list[str]:
+    heads = [head(record) for page in pages for record in page]
+    return [one.id for one in heads if one and one.id]
 
 
 def test_a_full_scan_continues_from_the_last_row_of_the_page_not_from_the_greatest_id() -> None:
@@ -105,7 +112,7 @@ def test_a_page_that_does_not_parse_is_read_row_by_row_and_only_the_broken_row_i
 def test_a_server_that_ignores_the_predicate_stops_the_load_instead_of_looping() -> None:
     class Deaf(Source):
         def query(self, path: str, **arguments: Any) -> Page:
-            return Page(self.records[:2], NOW)
+            return Page([served(row) for row in self.records[:2]], NOW)
 
     with pytest.raises(SourceError, match="repeats the same page"):
         list(full_scan(Deaf([record("a"), record("b"), record("c")]), "customers", Horizon(), limit=2))
