@@ -66,7 +66,7 @@ def build_everything(settings: Settings, *, full_refresh: bool = False) -> Build
 
 
 def parsed_project(settings: Settings) -> Any:
-    """dbt's manifest, parsed now unless the one kept is of these files and this environment.
+    """dbt's manifest, parsed now unless the one kept is of these files and this environment. It serves any folder's warehouse.
 
     Raises: GateClosed when dbt cannot parse the project.
     """
@@ -195,7 +195,7 @@ def _summarise(results: Sequence[Any], still: set[str]) -> BuildResult:
 def _project_key(settings: Settings) -> tuple[object, ...]:
     paths = [path for source in _SOURCES for path in _files(REPOSITORY / source)] + list(_files(settings.config))
     newest = max(path.stat().st_mtime_ns for path in paths)
-    return (str(settings.warehouse), str(settings.config), len(paths), newest)
+    return (settings.warehouse.stem, str(settings.config), len(paths), newest)  # of a DuckDB file, dbt keeps the name only
 
 
 def _files(path: Path) -> list[Path]:

@@ -1,0 +1,172 @@
+"""A build repeats nothing: what is downstream of something that moved is built, what is not stays, and no doubt counts as still."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from activation.standstill import AT_MOST
+from cartwire.settings import REPOSITORY, Settings
+from cartwire.warehouse import open_warehouse
+from flows.build_state import BuildState, read_state
+from flows.dbt import build_everything, build_withdrawals, parsed_project
+from flows.upgrade import digest_of_rules
+from tests.conftest import Sandbox
+
+USERS = "model.cartwire.iterable_users"
+UNIQUE_PEOPLE = "unique_recipients_profile_id"
+
+
+@dataclass(frozen=True, repr=False)
+class Built:
+    """A warehouse of an empty shop in which everything is built, and dbt's manifest of it."""
+
+    settings: Settings
+    manifest: Any
+
+    def state(self, connection: duckdb.DuckDBPyConnection, rules: str | None = None) -> BuildState:
+        return read_state(connection, self.manifest, rules or digest_of_rules(self.settings))
+
+    def moved(self, connection: duckdb.DuckDBPyConnection) -> set[str]:
+        state = self.state(connection)
+        return set(state.keys) - state.still
+
+    def downstream(self, names: set[str]) -> set[str]:
+        """By dbt's own edges; a model that others fill goes with anything."""
+        found = {name for name, node in self.manifest.nodes.items() if "collected" in node.tags} if names else set()
+        open_names = [*names, *found]
+        while open_names:
+            children = set(self.manifest.child_map[open_names.pop()]) & set(self.keys()) - found
+            found |= children
+            open_names += children
+        return found
+
+    def keys(self) -> set[str]:
+        return {name for name in self.manifest.nodes if name.startswith(("model.", "seed.", "test."))}
+
+
+@pytest.fixture(scope="module")
+def template(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    settings = sandbox_process.settings(tmp_path_factory.mktemp("built"))
+    for _ in range(2):  # the first makes the tables that a load would have made, and with them the instant
+        assert build_everything(settings).held == {}
+    manifest = parsed_project(settings)
+    manifest.build_parent_and_child_maps()
+    return Built(settings, manifest)
+
+
+@pytest.fixture
+def built(template: Built, tmp_path: Path) -> Built:
+    """A copy to change."""
+    shutil.copyfile(template.settings.warehouse, tmp_path / "warehouse.duckdb")
+    changes = {"warehouse": tmp_path / "warehouse.duckdb", "state_dir": tmp_path}
+    return Built(template.settings.model_copy(update=changes), template.manifest)
+
+
+@pytest.fixture
+def connection(built: Built) -> Iterator[duckdb.DuckDBPyConnection]:
+    with closing(open_warehouse(built.settings.warehouse)) as connection:
+        yield connection
+
+
+def test_what_nothing_moved_for_is_not_built_again(built: Built, connection: duckdb.DuckDBPyConnection) -> None:
+    assert built.moved(connection) == set()
+    before = _made_at(connection)
+    again = build_everything(built.settings)
+    assert again.held == {}
+    assert "iterable_users" in again.built
+    assert _made_at(connection) == before
+
+
+@settings(deadline=None, max_examples=30)
+@given(data=st.data())
+def test_what_moved_is_exactly_what_is_downstream_of_it(template: Built, data: st.DataObject) -> None:
+    names = [name for name, source in template.manifest.sources.items() if source.schema != "control"]
+    touched = data.draw(st.sets(st.sampled_from(sorted(names)), max_size=3))
+    with closing(open_warehouse(template.settings.warehouse)) as connection:
+        connection.execute("begin")
+        for name in touched:
+            source = template.manifest.sources[name]
+            connection.execute(f"insert into {source.schema}.{source.identifier} default values")
+        assert template.moved(connection) == template.downstream(touched)
+        connection.execute("rollback")
+
+
+@pytest.mark.parametrize(
+    ("due_after", "looked_after", "is_still"),
+    [
+        (None, AT_MOST - timedelta(seconds=1), True),
+        (None, AT_MOST, False),
+        (timedelta(minutes=5), timedelta(minutes=4), True),
+        (timedelta(minutes=5), timedelta(minutes=5), False),
+        (None, -timedelta(seconds=1), False),
+    ],
+)
+def test_time_moves_what_reads_the_instant_when_something_falls_due_and_hourly(
+    built: Built,
+    connection: duckdb.DuckDBPyConnection,
+    due_after: timedelta | None,
+    looked_after: timedelta,
+    is_still: bool,
+) -> None:
+    connection.execute("update control.build_epoch set next_due_at = started_at + $due", {"due": due_after})
+    connection.execute("update control.run set as_of = as_of + $later", {"later": looked_after})
+    moved = built.moved(connection)
+    assert moved == (set() if is_still else built.downstream({"source.cartwire.control.run"}) & moved)
+    assert is_still or {"model.cartwire.int_carts__identified", USERS} <= moved
+
+
+def test_other_rules_move_everything(built: Built, connection: duckdb.DuckDBPyConnection) -> None:
+    assert built.state(connection, "other rules").still == frozenset()
+
+
+def test_a_test_that_failed_is_asked_again_and_holds_again(built: Built, connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("create or replace table changes.recipients as select 'p' as profile_id from range(2)")
+    connection.execute("delete from control.built_nodes where contains(node, ?)", [UNIQUE_PEOPLE])
+    for _ in range(2):
+        result = build_everything(built.settings)
+        assert result.failed_tests == (UNIQUE_PEOPLE,)
+        assert "recipients" in result.held
+        assert [node.split(".")[2] for node in built.moved(connection)] == [UNIQUE_PEOPLE]
+
+
+@pytest.mark.parametrize(
+    ("command", "forgets"), [(["run", "--select", "stg_commercetools__states"], True), (["test", "--select", "objects"], False)]
+)
+def test_whoever_else_builds_makes_every_state_unknown(
+    built: Built, connection: duckdb.DuckDBPyConnection, tmp_path: Path, command: list[str], forgets: bool
+) -> None:
+    from dbt.cli.main import dbtRunner
+
+    os.environ["CARTWIRE_WAREHOUSE"] = str(built.settings.warehouse)
+    places = ["--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY), "--target-path", str(tmp_path / "target")]
+    dbtRunner(manifest=built.manifest).invoke([*command, *places, "--log-path", str(tmp_path / "logs"), "--quiet"])
+    assert (built.state(connection).still == frozenset()) is forgets
+
+
+def test_the_withdrawals_leave_the_rest_to_be_built(built: Built, connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("insert into delivered.outcomes default values")
+    moved = built.moved(connection)
+    build_withdrawals(built.settings)
+    left = built.moved(connection)
+    assert "model.cartwire.changed_withdrawals" in moved - left
+    assert left
+    assert left < moved
+    assert build_everything(built.settings).held == {}
+    assert built.moved(connection) == set()
+
+
+def _made_at(connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    """Identities of tables: another object each time one is made."""
+    return connection.execute("select schema_name, table_name, table_oid from duckdb_tables() order by all").fetchall()
