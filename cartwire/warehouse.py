@@ -12,6 +12,8 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from cartwire.errors import ConfigError
 from cartwire.person import key_blocks
 
+USE_OUR_CHECKPOINTS = "set global checkpoint_threshold = '256MB'"
+"""At DuckDB's own 16 MB a build of small models writes the file a dozen times; what is in the log until then survives a kill."""
 _CONTROL = """
 create schema if not exists control;
 create table if not exists control.run (
@@ -49,6 +51,7 @@ def open_warehouse(path: Path, *, wait_s: float = 300.0) -> duckdb.DuckDBPyConne
             "It is rebuildable: move it away and run `cartwire sync`."
         ) from error
     connection.execute("set timezone = 'UTC'")
+    connection.execute(USE_OUR_CHECKPOINTS)
     return connection
 
 

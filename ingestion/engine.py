@@ -74,7 +74,7 @@ def open_pipeline(
         raise _shown(error, name) from None
     finally:
         with suppress(duckdb.Error):
-            session.execute("reset global checkpoint_threshold")  # dlt raises it to 1 GB for the whole process
+            session.execute(USE_OUR_CHECKPOINTS)  # dlt raises it to 1 GB for the whole process
         session.close()
         shutil.rmtree(working, ignore_errors=True)
 
