@@ -28,6 +28,7 @@ from dlt.common.configuration.specs.config_providers_context import ConfigProvid
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
 from cartwire.errors import CartwireError, SourceError
+from cartwire.warehouse import USE_OUR_CHECKPOINTS
 from ingestion.columns import Table
 from ingestion.report import Progress
 
