@@ -17,7 +17,7 @@ import click
 import httpx
 
 from cartwire.cli.output import as_json, emit_json, progress, summary
-from cartwire.cli.processes import free_port, installation, prefect_server, sandbox, wait_for
+from cartwire.cli.processes import end_by_term_as_by_ctrl_c, free_port, installation, prefect_server, sandbox, wait_for
 from cartwire.errors import CartwireError
 from cartwire.lock import LeaseTaken, lease
 from cartwire.settings import REPOSITORY, load_settings
@@ -41,6 +41,7 @@ def command(full: bool, households: int, keep_running: bool, as_json: bool) -> i
     First sync: everything is new. Then a scripted shop day; the second sync sends exactly its consequences. The third sends nothing.
     """
     started = time.monotonic()
+    end_by_term_as_by_ctrl_c()
     weeks = 52 if full else 13
     say = (lambda text: None) if as_json else click.echo
     with ExitStack() as stack:

@@ -82,7 +82,9 @@ def main_group(log_level: str, env_file: str | None) -> None:
 
 def process() -> None:
     """Console entry: `main` as all that this process does."""
-    gc.set_threshold(50_000, 20, 50)  # dbt, Prefect and great-expectations are a million objects that stay: a fifth of their import
+    gc.set_threshold(
+        50_000, 20, 50
+    )  # dbt, Prefect and great-expectations are a million objects that stay: a fifth of their import
     ended: list[int] = []
     atexit.register(_leave, ended)  # first registered, last called
     ended.append(_run())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +25,11 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def end_by_term_as_by_ctrl_c() -> None:
+    """SIGTERM interrupts too, so that blocks are left and the servers that were started in them end. Main thread only."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @contextmanager

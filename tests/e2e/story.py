@@ -43,10 +43,11 @@ select format('{}.{}', schema_name, table_name)
 from duckdb_tables()
 where schema_name in ('staging', 'intermediate', 'marts', 'activation', 'changes', 'adoption')
 """
-_FACT_IDS = "select purchase_id as id from activation.iterable_purchases" + "".join(
-    f" union all select event_id from activation.{path.stem}"
+_FACT_IDS = "select 'purchases' as kind, purchase_id as id from activation.iterable_purchases" + "".join(
+    f" union all select '{path.stem}', event_id from activation.{path.stem}"
     for path in sorted((REPOSITORY / "models" / "activation" / "events").glob("*.sql"))
 )
+_NO_MESSAGES = "delete from raw.messages; delete from raw.messages_history; delete from control.authority"
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ class Story:
         metrics: the metrics of every person with their profile's identifiers, after the shop day.
         rejected_documents: what was set aside, after the shop day.
         built: rows and content hash of each table that dbt makes, as five syncs left it and after a full refresh.
-        rebuilt_fact_ids: ids of purchases, cancellations and refunds in the warehouse that was rebuilt from nothing.
+        fact_ids: (kind, id) of every purchase and event in the warehouse that grew load by load, in the one rebuilt from nothing,
+            and in one rebuilt without Messages.
         duplicates: journey triggers that brought nothing new, in all chapters; contract_notes: counts by kind.
     """
 
@@ -117,7 +119,7 @@ class Story:
     metrics: list[Row] = field(default_factory=list)
     rejected_documents: list[Row] = field(default_factory=list)
     built: list[Row] = field(default_factory=list)
-    rebuilt_fact_ids: set[str] = field(default_factory=set)
+    fact_ids: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     duplicates: list[Row] = field(default_factory=list)
     contract_notes: dict[str, int] = field(default_factory=dict)
 
@@ -182,9 +184,11 @@ def _tell_of_rebuilding(told: Story) -> None:
     _full_refresh(told.settings)
     told.built.append(_built(told.settings))
     told.tell("after a full refresh")
+    told.fact_ids["grown"] = _fact_ids(told.settings)
     _lose_warehouse(told.settings)
     told.tell("warehouse rebuilt from the ledger")
-    told.rebuilt_fact_ids = {row["id"] for row in _warehouse(told.settings, _FACT_IDS)}
+    told.fact_ids["rebuilt"] = _fact_ids(told.settings)
+    told.fact_ids["rebuilt without Messages"] = _fact_ids(_without_messages(told.settings))
 
 
 def tell_shop_day(told: Story) -> None:
@@ -248,6 +252,22 @@ def _built(settings: Settings) -> Row:
             query = f"select count(*), sum(hash(model)) from {table} as model"
             found[table] = connection.execute(query).fetchall()
     return found
+
+
+def _fact_ids(settings: Settings) -> set[tuple[str, str]]:
+    return {(row["kind"], row["id"]) for row in _warehouse(settings, _FACT_IDS)}
+
+
+def _without_messages(settings: Settings) -> Settings:
+    """An installation of the same shop, had it none."""
+    folder = settings.state_dir / "without-messages"
+    folder.mkdir()
+    copy = settings.model_copy(update={"warehouse": folder / settings.warehouse.name, "state_dir": folder})
+    shutil.copyfile(settings.warehouse, copy.warehouse)
+    with duckdb.connect(str(copy.warehouse)) as connection:
+        connection.execute(_NO_MESSAGES)
+    _full_refresh(copy)
+    return copy
 
 
 def _lose_warehouse(settings: Settings) -> None:
