@@ -14,6 +14,8 @@ import pytest
 from cartwire.settings import REPOSITORY
 from tests.e2e.story import Story
 
+pytestmark = pytest.mark.xdist_group("story")
+
 Documents = dict[str, dict[str, Any]]
 
 
