@@ -111,6 +111,21 @@ def test_a_smoke_test_sends_profile_cart_purchase_and_event_and_reads_each_back(
     assert told.writes["first"] == ALL_WRITES
 
 
+@pytest.mark.parametrize(("identity", "names_user"), [("email", False), ("user_id", True)])
+def test_it_goes_all_the_way_in_every_type_of_project(sandbox: Sandbox, tmp_path: Path, identity: str, names_user: bool) -> None:
+    sandbox.admin("iterable", "POST", "settings", {"identity": identity})
+    config = shutil.copytree(REPOSITORY / "config", tmp_path / "config")
+    person = _one(_customers(sandbox, tmp_path), True)
+    (config / "test_profiles.csv").write_text(f"email,customer_id,comment\n{person['email']},,\n")
+    done = cartwire(sandbox.environment(tmp_path, CARTWIRE_CONFIG=config, ITERABLE_IDENTITY=identity), "smoke", "--json")
+    assert done.code == 0, done.out + done.err
+    steps = done.json()["steps"]
+    assert all(step["ok"] and step["state"] == "accepted" and step["is_read_back"] for step in steps)
+    assert sandbox.writes() == ALL_WRITES
+    (user,) = sandbox.admin("iterable", "GET", "state")["users"]
+    assert (user["email"], user["userId"] == person["id"]) == (person["email"].lower(), names_user)
+
+
 def test_it_concerns_one_listed_person_and_is_marked_as_a_test(told: Smoked) -> None:
     state = told.states["first"]
     assert {user["email"] for user in state["users"]} == {told.willing["email"].lower()}
