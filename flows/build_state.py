@@ -25,8 +25,9 @@ _RUN = ("control", "run")
 _TABLES = """
 create schema if not exists control;
 create table if not exists control.built_nodes (node varchar, key varchar);
-create table if not exists control.build_epoch (started_at timestamp, next_due_at timestamp);
+create table if not exists control.build_epoch (started_at timestamp, next_due_at timestamp, is_known boolean);
 """
+_NEXT_DUE = "update control.build_epoch set is_known = true, next_due_at = (select min(next_due_at) from changes.next_due)"
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,11 @@ def read_state(connection: duckdb.DuckDBPyConnection, manifest: Any, rules: str)
     return BuildState(keys, frozenset(node for node, key in keys.items() if known.get(node) == key))
 
 
-def remember(connection: duckdb.DuckDBPyConnection, state: BuildState, done: Iterable[str], *, has_next_due: bool) -> None:
+def remember(connection: duckdb.DuckDBPyConnection, state: BuildState, done: Iterable[str], *, has_next_due: bool | None) -> None:
     """Keep the keys of what is built and in order: what was still, and `done`.
 
-    has_next_due: `changes.next_due` is of this build; if not, nothing that depends on time is taken for still next time.
+    has_next_due: whether `changes.next_due` is of this build, None where it was not asked for. While it is not known what falls due,
+    nothing that depends on time is taken for still by a later run.
     """
     rows = [(node, state.keys[node]) for node in sorted({*state.still, *done}) if node in state.keys]
     connection.execute("begin")
@@ -66,7 +68,9 @@ def remember(connection: duckdb.DuckDBPyConnection, state: BuildState, done: Ite
         {"nodes": [node for node, _ in rows], "keys": [key for _, key in rows]},
     )
     if has_next_due:
-        connection.execute("update control.build_epoch set next_due_at = (select min(next_due_at) from changes.next_due)")
+        connection.execute(_NEXT_DUE)
+    elif has_next_due is not None:
+        connection.execute("update control.build_epoch set is_known = false")
     connection.execute("commit")
 
 
@@ -76,11 +80,12 @@ def _epoch(connection: duckdb.DuckDBPyConnection) -> datetime | None:
     if not instants:
         return None
     [(as_of,)] = instants
-    for started_at, next_due_at in connection.execute("from control.build_epoch").fetchall():
-        if started_at <= as_of < started_at + AT_MOST and (next_due_at is None or as_of < next_due_at):
+    for started_at, next_due_at, is_known in connection.execute("from control.build_epoch").fetchall():
+        is_over = not is_known or not started_at <= as_of < started_at + AT_MOST or (next_due_at and next_due_at <= as_of)
+        if started_at == as_of or not is_over:
             return started_at  # type: ignore[no-any-return]
     connection.execute("delete from control.build_epoch")
-    connection.execute("insert into control.build_epoch values (?, null)", [as_of])
+    connection.execute("insert into control.build_epoch values (?, null, false)", [as_of])
     return as_of  # type: ignore[no-any-return]
 
 

@@ -22,6 +22,7 @@ from flows.build_state import read_state, remember
 from flows.upgrade import digest_of_rules, needs_full_refresh, remember_built
 
 _PARSED: dict[tuple[object, ...], Any] = {}
+_NEXT_DUE = "model.cartwire.next_due"
 _SOURCES = ("dbt_project.yml", "profiles.yml", "models", "macros", "config", "tests/dbt")
 
 
@@ -95,7 +96,7 @@ def _build(settings: Settings, wanted: frozenset[str] | None, *, full_refresh: b
         still = frozenset() if full_refresh else state.still & scope
         results = _invoke(settings, manifest, scope - still, is_all=scope - still == state.keys.keys(), full_refresh=full_refresh)
         done = {result.node.unique_id for result in results if str(result.status) in ("success", "pass", "warn")}
-        remember(connection, state, done, has_next_due="model.cartwire.next_due" in done | still)
+        remember(connection, state, done, has_next_due=_NEXT_DUE in done | still if _NEXT_DUE in scope else None)
     names = {manifest.nodes[node].name for node in still if node.startswith("model.")}
     return _summarise(results, names)
 

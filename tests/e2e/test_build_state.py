@@ -127,6 +127,19 @@ def test_time_moves_what_reads_the_instant_when_something_falls_due_and_hourly(
     assert is_still or {"model.cartwire.int_carts__identified", USERS} <= moved
 
 
+def test_a_run_that_died_before_it_knew_what_falls_due_leaves_nothing_still_that_depends_on_time(
+    built: Built, connection: duckdb.DuckDBPyConnection
+) -> None:
+    connection.execute("update control.run set as_of = as_of + $later", {"later": AT_MOST})
+    build_withdrawals(built.settings)
+    left = built.moved(connection)
+    connection.execute("update control.run set as_of = as_of + interval 1 second")
+    assert built.moved(connection) > left
+    assert build_everything(built.settings).held == {}
+    connection.execute("update control.run set as_of = as_of + interval 1 second")
+    assert built.moved(connection) == set()
+
+
 def test_other_rules_move_everything(built: Built, connection: duckdb.DuckDBPyConnection) -> None:
     assert built.state(connection, "other rules").still == frozenset()
 
