@@ -49,7 +49,8 @@ def read_state(connection: duckdb.DuckDBPyConnection, manifest: Any, rules: str)
     Args: manifest: dbt's, parsed. rules: digest of models, macros, data tests and config.
     """
     connection.execute(_TABLES)
-    keys = _keys(manifest, rules, stamps(connection), _epoch(connection))
+    tables = stamps(connection)
+    keys = _keys(manifest, rules, tables, _epoch(connection) if _RUN in tables else None)
     known = dict(connection.execute("select node, key from control.built_nodes").fetchall())
     return BuildState(keys, frozenset(node for node, key in keys.items() if known.get(node) == key))
 
@@ -74,12 +75,9 @@ def remember(connection: duckdb.DuckDBPyConnection, state: BuildState, done: Ite
     connection.execute("commit")
 
 
-def _epoch(connection: duckdb.DuckDBPyConnection) -> datetime | None:
-    """Since when time alone changed nothing; a new epoch begins when something fell due, and hourly. None before the first run."""
-    instants = connection.execute("select as_of from control.run").fetchall() if _has_run(connection) else []
-    if not instants:
-        return None
-    [(as_of,)] = instants
+def _epoch(connection: duckdb.DuckDBPyConnection) -> datetime:
+    """Since when time alone changed nothing; a new epoch begins when something fell due, and hourly."""
+    [(as_of,)] = connection.execute("select as_of from control.run").fetchall()
     for started_at, next_due_at, is_known in connection.execute("from control.build_epoch").fetchall():
         is_over = not is_known or not started_at <= as_of < started_at + AT_MOST or (next_due_at and next_due_at <= as_of)
         if started_at == as_of or not is_over:
@@ -87,13 +85,6 @@ def _epoch(connection: duckdb.DuckDBPyConnection) -> datetime | None:
     connection.execute("delete from control.build_epoch")
     connection.execute("insert into control.build_epoch values (?, null, false)", [as_of])
     return as_of  # type: ignore[no-any-return]
-
-
-def _has_run(connection: duckdb.DuckDBPyConnection) -> bool:
-    tables = connection.execute(
-        "select true from duckdb_tables() where schema_name = ? and table_name = ?", list(_RUN)
-    ).fetchall()
-    return bool(tables)
 
 
 def _keys(manifest: Any, rules: str, tables: Mapping[tuple[str, str], object], epoch: datetime | None) -> dict[str, str]:

@@ -94,7 +94,8 @@ def _build(settings: Settings, wanted: frozenset[str] | None, *, full_refresh: b
         state = read_state(connection, manifest, digest_of_rules(settings))
         scope = wanted or frozenset(state.keys)
         still = frozenset() if full_refresh else state.still & scope
-        results = _invoke(settings, manifest, scope - still, is_all=scope - still == state.keys.keys(), full_refresh=full_refresh)
+        moved = scope - still
+        results = _invoke(settings, manifest, moved, is_all=moved == state.keys.keys(), full_refresh=full_refresh)
         done = {result.node.unique_id for result in results if str(result.status) in ("success", "pass", "warn")}
         remember(connection, state, done, has_next_due=_NEXT_DUE in done | still if _NEXT_DUE in scope else None)
     names = {manifest.nodes[node].name for node in still if node.startswith("model.")}
