@@ -146,6 +146,12 @@ def test_data_docs_show_counts_and_no_values(tmp_path: Path) -> None:
     assert "a@example.com" not in page
 
 
+def test_a_run_id_that_reads_like_a_time_with_an_impossible_zone_has_its_page(tmp_path: Path) -> None:
+    run_id = "20261124T204500-2961ad"
+    build_data_docs([gate(rows({}), CONTRACT)], tmp_path, run_id=run_id, at=datetime(2026, 11, 24, 20, 45, tzinfo=UTC))
+    assert run_id in (tmp_path / run_id / "purchases-purchase.html").read_text()
+
+
 def test_data_docs_of_nothing_checked_are_not_written(tmp_path: Path) -> None:
     empty = gate(rows(), CONTRACT)
     assert build_data_docs([empty], tmp_path, run_id="run-1", at=datetime(2026, 1, 1, tzinfo=UTC)) is None
