@@ -2,7 +2,8 @@
 
 Every model, seed and data test has a key: a digest of the project's rules, of the tables it reads and of its parents' keys. A node
 whose key is the one it was last built (or passed) under would only be repeated. Time is an input too: what reads `control.run`, where
-a run writes its instant, is built anew as soon as something falls due by time alone (`changes.next_due`), and once an hour.
+a run writes its instant, is built anew as soon as something falls due by time alone (`changes.next_due`), and once an hour. A view
+holds no rows: what moved passes through it to what is built on it, and it is made again under other rules only.
 
 Whatever else builds (a person's `dbt run`) forgets the keys, see `macros/ensure_sources.sql`.
 """
@@ -95,19 +96,26 @@ def _keys(manifest: Any, rules: str, tables: Mapping[tuple[str, str], object], e
         )
         for name, source in manifest.sources.items()
     }
-    keys: dict[str, str] = {}
+    contents: dict[str, str] = {}
 
-    def key(name: str) -> str:
+    def content(name: str) -> str:
+        """What decides the rows that a reader of this node sees."""
         if name in sources:
             return sources[name]
-        if name not in keys:
+        if name not in contents:
             node = manifest.nodes[name]
             parents = sorted(getattr(node.depends_on, "nodes", []))
-            parts = [rules, name, *(key(parent) for parent in parents), everything if COLLECTED in node.tags else ""]
-            keys[name] = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-        return keys[name]
+            contents[name] = _digest(
+                rules, name, *(content(parent) for parent in parents), everything if COLLECTED in node.tags else ""
+            )
+        return contents[name]
 
-    for name, node in manifest.nodes.items():
-        if node.resource_type in ("model", "seed", "test"):
-            key(name)
-    return keys
+    return {
+        name: _digest(rules, name) if node.config.materialized == "view" else content(name)
+        for name, node in manifest.nodes.items()
+        if node.resource_type in ("model", "seed", "test")
+    }
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -19,6 +19,7 @@ from cartwire.warehouse import open_warehouse
 from clients.commercetools import CommercetoolsClient
 from clients.commercetools_errors import MissingScope
 from ingestion import engine
+from ingestion.ahead import one_ahead
 from ingestion.columns import MALFORMED, RAW, Table
 from ingestion.documents import Document, Malformed, Record, Repeats, split
 from ingestion.paging import Horizon, changes, full_scan, iso
@@ -114,7 +115,7 @@ class _Load:
             moment = datetime.fromisoformat(since)
             pages = changes(self._client, resource.path, moment, self.horizon, parameters=resource.parameters)
         try:
-            yield from self._tables(resource, pages)
+            yield from self._tables(resource, one_ahead(pages))
         except MissingScope as refusal:
             if not resource.is_optional:
                 raise

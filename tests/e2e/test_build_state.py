@@ -43,14 +43,14 @@ class Built:
         return set(state.keys) - state.still
 
     def downstream(self, names: set[str]) -> set[str]:
-        """By dbt's own edges; a model that others fill goes with anything."""
+        """By dbt's own edges, but no view, which has no rows; a model that others fill goes with anything."""
         found = {name for name, node in self.manifest.nodes.items() if "collected" in node.tags} if names else set()
         open_names = [*names, *found]
         while open_names:
             children = set(self.manifest.child_map[open_names.pop()]) & set(self.keys()) - found
             found |= children
             open_names += children
-        return found
+        return {name for name in found if self.manifest.nodes[name].config.materialized != "view"}
 
     def keys(self) -> set[str]:
         return {name for name in self.manifest.nodes if name.startswith(("model.", "seed.", "test."))}
