@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -51,7 +52,8 @@ class Run:
         kinds_on_since: kind of fact → since when it is switched on.
         authorities: kind of transition → `messages` or `history`, whichever dates it in this installation.
         history: facts set aside as history in this run, per kind.
-        data_docs: index of the gate's data docs; None when nothing was gated.
+        pages: the gate's data docs, being written beside the delivery; None when nothing was gated.
+        data_docs: their index, once they are there.
         is_settled: False once this run found something to send; then its build is no base for leaving out the next.
         still_since: run id of the build that this run would only have repeated, and left out.
         seconds: step name → wall time.
@@ -77,6 +79,7 @@ class Run:
     lost_authorities: dict[str, str] = field(default_factory=dict)
     kinds_on_since: dict[str, datetime] = field(default_factory=dict)
     failed_tests: tuple[str, ...] = ()
+    pages: Future[Path | None] | None = None
     data_docs: Path | None = None
     is_settled: bool = True
     still_since: str | None = None

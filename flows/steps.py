@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from activation import crash_points
@@ -207,7 +208,10 @@ def freeze(run: Run) -> None:
         note_settled(run.warehouse, run.run_id, digest_of_rules(run.settings), clock.now())
     run.close_warehouse()
     if counts.gates:
-        run.data_docs = build_data_docs(counts.gates, run.settings.state_dir / "data_docs", run_id=run.run_id, at=clock.now())
+        folder = run.settings.state_dir / "data_docs"
+        beside_delivery = ThreadPoolExecutor(1, thread_name_prefix="pages")
+        run.pages = beside_delivery.submit(build_data_docs, counts.gates, folder, run_id=run.run_id, at=clock.now())
+        beside_delivery.shutdown(wait=False)
 
 
 def _is_still(run: Run) -> bool:
@@ -259,6 +263,8 @@ def fold_outcomes(run: Run) -> None:
     crash_points.reach("folded-not-published")
     if not run.still_since:
         publish_ledger_views(run.settings.ledger, run.settings.analyst_db)
+    if run.pages:
+        run.data_docs = run.pages.result()
 
 
 STEPS: Sequence[Step] = (

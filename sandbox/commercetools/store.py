@@ -21,6 +21,10 @@ from sandbox.commercetools.resources import RESOURCES
 from sandbox.shop.store_schema import SCHEMA, id_bin
 
 Document = dict[str, Any]
+_MESSAGES_OF = (
+    "resource = 'messages' and json_valid(cast(body as text)) and json_extract(cast(body as text), '$.resource.id') = ?"
+)
+"""Word for word the condition of an index."""
 
 
 class NotFoundError(KeyError):
@@ -235,9 +239,8 @@ class Store:
         """
         instant = self._instant(at)
         rows = self._db.execute(
-            "select max(json_extract(cast(body as text), '$.sequenceNumber')) from documents"
-            " where resource = 'messages' and instr(body, ?) and json_extract(cast(body as text), '$.resource.id') = ?",
-            (resource_id.encode(), resource_id),
+            f"select max(json_extract(cast(body as text), '$.sequenceNumber')) from documents where {_MESSAGES_OF}",  # noqa: S608
+            (resource_id,),
         )
         number = (rows.fetchone()[0] or 0) + 1
         digest = hashlib.sha256(f"{resource_type_id}/{resource_id}/{number}/{message_type}".encode()).digest()[:16]
@@ -256,11 +259,7 @@ class Store:
 
     def erase_messages(self, resource_id: str) -> int:
         """Delete the Messages about a resource, as `dataErasure=true` does. Returns: how many."""
-        cursor = self._db.execute(
-            "delete from documents where resource = 'messages' and instr(body, ?1)"
-            " and json_extract(cast(body as text), '$.resource.id') = ?2",
-            (resource_id.encode(), resource_id),
-        )
+        cursor = self._db.execute(f"delete from documents where {_MESSAGES_OF}", (resource_id,))  # noqa: S608
         return cursor.rowcount
 
     def _instant(self, at: datetime | str | None) -> str:

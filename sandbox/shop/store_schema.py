@@ -21,6 +21,8 @@ create table if not exists meta (key text primary key, value text not null);
 INDEXES = """
 create index if not exists documents_by_last_modified on documents (resource, last_modified_at, id_bin);
 create index if not exists documents_by_id_bin on documents (resource, id_bin);
+create index if not exists messages_by_their_resource on documents (json_extract(cast(body as text), '$.resource.id'))
+    where resource = 'messages' and json_valid(cast(body as text));
 """
 
 SCHEMA = TABLES + INDEXES

@@ -25,7 +25,7 @@ from flows.upgrade import digest_of_rules
 from tests.conftest import Sandbox
 
 USERS = "model.cartwire.iterable_users"
-UNIQUE_PEOPLE = "unique_recipients_profile_id"
+UNIQUE_PEOPLE = "recipients_keys"
 
 
 @dataclass(frozen=True, repr=False)

@@ -171,7 +171,7 @@ def test_a_failing_test_holds_what_is_downstream_and_no_withdrawal(trouble: Trou
     assert chapter.writes == {"subscriptions.bulk": 1}
     assert chapter.counts("withdrawals")["accepted"] == 1
     attention = chapter.outcome.json()["attention"]
-    assert any(s.startswith("changed_purchases is held") and "unique_order_lines_order_line_id" in s for s in attention)
+    assert any(s.startswith("changed_purchases is held") and "order_lines_keys" in s for s in attention)
 
 
 def test_what_was_held_goes_when_the_fault_is_mended(trouble: Trouble) -> None:
