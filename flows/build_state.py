@@ -1,9 +1,9 @@
 """What is already built of the world as it stands, so that a sync builds only what is downstream of something that moved.
 
-Every model, seed and data test has a key: a digest of the project's rules, of the tables it reads and of its parents' keys. A node
-whose key is the one it was last built (or passed) under would only be repeated. Time is an input too: what reads `control.run`, where
-a run writes its instant, is built anew as soon as something falls due by time alone (`changes.next_due`), and once an hour. A view
-holds no rows: what moved passes through it to what is built on it, and it is made again under other rules only.
+Every model, seed and data test has a key: a digest of the project's SQL, of the rows it reads (tables; of a seed, its file) and of its
+parents' keys. A node whose key is the one it was last built (or passed) under would only be repeated. Time is an input too: what reads
+`control.run`, where a run writes its instant, is built anew as soon as something falls due by time alone (`changes.next_due`), and once
+an hour. A view holds no rows: what moved passes through it to what is built on it, and it is made again under other SQL only.
 
 Whatever else builds (a person's `dbt run`) forgets the keys, see `macros/ensure_sources.sql`.
 """
@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -44,14 +45,14 @@ class BuildState:
     still: frozenset[str]
 
 
-def read_state(connection: duckdb.DuckDBPyConnection, manifest: Any, rules: str) -> BuildState:
+def read_state(connection: duckdb.DuckDBPyConnection, manifest: Any, rules: str, config: Path) -> BuildState:
     """Compare the warehouse with what it was built from.
 
-    Args: manifest: dbt's, parsed. rules: digest of models, macros, data tests and config.
+    Args: manifest: dbt's, parsed. rules: digest of models, macros, data tests and the description of config/. config: its folder.
     """
     connection.execute(_TABLES)
     tables = stamps(connection)
-    keys = _keys(manifest, rules, tables, _epoch(connection) if _RUN in tables else None)
+    keys = _keys(manifest, rules, config, tables, _epoch(connection) if _RUN in tables else None)
     known = dict(connection.execute("select node, key from control.built_nodes").fetchall())
     return BuildState(keys, frozenset(node for node, key in keys.items() if known.get(node) == key))
 
@@ -88,8 +89,15 @@ def _epoch(connection: duckdb.DuckDBPyConnection) -> datetime:
     return as_of  # type: ignore[no-any-return]
 
 
-def _keys(manifest: Any, rules: str, tables: Mapping[tuple[str, str], object], epoch: datetime | None) -> dict[str, str]:
-    everything = repr(sorted(tables.items()))
+def _keys(
+    manifest: Any, rules: str, config: Path, tables: Mapping[tuple[str, str], object], epoch: datetime | None
+) -> dict[str, str]:
+    files = {
+        name: hashlib.sha256((config / f"{node.name}.csv").read_bytes()).hexdigest()
+        for name, node in manifest.nodes.items()
+        if node.resource_type == "seed"
+    }
+    everything = repr((sorted(tables.items()), sorted(files.items())))
     sources = {
         name: repr(
             (tables.get((source.schema, source.identifier)), epoch if (source.schema, source.identifier) == _RUN else None)
@@ -105,9 +113,8 @@ def _keys(manifest: Any, rules: str, tables: Mapping[tuple[str, str], object], e
         if name not in contents:
             node = manifest.nodes[name]
             parents = sorted(getattr(node.depends_on, "nodes", []))
-            contents[name] = _digest(
-                rules, name, *(content(parent) for parent in parents), everything if COLLECTED in node.tags else ""
-            )
+            own = everything if COLLECTED in node.tags else files.get(name, "")
+            contents[name] = _digest(rules, name, own, *(content(parent) for parent in parents))
         return contents[name]
 
     return {

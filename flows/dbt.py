@@ -1,7 +1,7 @@
 """dbt in this process, on the warehouse connection the run holds.
 
 The parsed project is kept between invocations (a second build of the demo saves the parse, `bench/`), and dropped when a model,
-macro, seed definition or the environment it was parsed under changes.
+macro or the description of config/ changes.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from cartwire.errors import GateClosed
 from cartwire.settings import REPOSITORY, Settings
 from cartwire.warehouse import open_warehouse
 from flows.build_state import read_state, remember
-from flows.upgrade import digest_of_rules, needs_full_refresh, remember_built
+from flows.upgrade import digest_of_sql, needs_full_refresh, remember_built
 
 _PARSED: dict[tuple[object, ...], Any] = {}
 _NEXT_DUE = "model.cartwire.next_due"
-_SOURCES = ("dbt_project.yml", "profiles.yml", "models", "macros", "config", "tests/dbt")
+_SOURCES = ("dbt_project.yml", "profiles.yml", "models", "macros", "tests/dbt")
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,9 @@ def parsed_project(settings: Settings) -> Any:
     """
     from dbt.cli.main import dbtRunner
 
+    seeds = seed_folder(settings.config)
     os.environ["CARTWIRE_WAREHOUSE"] = str(settings.warehouse)
-    os.environ["CARTWIRE_SEEDS"] = seed_folder(settings.config)
+    os.environ["CARTWIRE_SEEDS"] = seeds
     os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
     key = _project_key(settings)
     if key not in _PARSED:
@@ -83,7 +84,17 @@ def parsed_project(settings: Settings) -> Any:
         if not parsed.success:
             raise GateClosed(f"dbt cannot parse the project: {_first_line(parsed.exception)}") from parsed.exception
         _PARSED[key] = parsed.result
+    _read_seeds_from(seeds, _PARSED[key])
     return _PARSED[key]
+
+
+def _read_seeds_from(folder: str, manifest: Any) -> None:
+    """Another config folder with the same description of its files is the same project; only where the rows lie differs."""
+    seeds = {node.name: node for node in manifest.nodes.values() if node.resource_type == "seed"}
+    if any(node.original_file_path != f"{folder}/{name}.csv" for name, node in seeds.items()):
+        for name, node in seeds.items():
+            node.original_file_path = f"{folder}/{name}.csv"
+        manifest.build_flat_graph()
 
 
 def _build(settings: Settings, wanted: frozenset[str] | None, *, full_refresh: bool = False) -> BuildResult:
@@ -91,7 +102,7 @@ def _build(settings: Settings, wanted: frozenset[str] | None, *, full_refresh: b
     manifest = parsed_project(settings)
     full_refresh = full_refresh or needs_full_refresh(settings)
     with closing(open_warehouse(settings.warehouse)) as connection:
-        state = read_state(connection, manifest, digest_of_rules(settings))
+        state = read_state(connection, manifest, digest_of_sql(settings), settings.config)
         scope = wanted or frozenset(state.keys)
         still = frozenset() if full_refresh else state.still & scope
         moved = scope - still
@@ -195,9 +206,12 @@ def _summarise(results: Sequence[Any], still: set[str]) -> BuildResult:
 
 
 def _project_key(settings: Settings) -> tuple[object, ...]:
-    paths = [path for source in _SOURCES for path in _files(REPOSITORY / source)] + list(_files(settings.config))
+    """What dbt's parse depends on; of config/ that is the description of the files, not their rows."""
+    paths = [path for source in _SOURCES for path in _files(REPOSITORY / source)]
     newest = max(path.stat().st_mtime_ns for path in paths)
-    return (settings.warehouse.stem, str(settings.config), len(paths), newest)  # of a DuckDB file, dbt keeps the name only
+    seeds = sorted(path.name for path in settings.config.glob("*.csv"))
+    described = [path.read_bytes() for path in sorted(settings.config.glob("*.yml"))]
+    return (settings.warehouse.stem, len(paths), newest, *seeds, *described)  # of a DuckDB file, dbt keeps the name only
 
 
 def _files(path: Path) -> list[Path]:

@@ -35,6 +35,12 @@ def digest_of_rules(settings: Settings) -> str:
     return _digest([*(REPOSITORY / source for source in _CODE), REPOSITORY / "tests" / "dbt", settings.config])
 
 
+def digest_of_sql(settings: Settings) -> str:
+    """The same but for the rows of config/: SQL reads those as tables."""
+    descriptions = sorted(settings.config.glob("*.yml"))
+    return _digest([*(REPOSITORY / source for source in _CODE), REPOSITORY / "tests" / "dbt", *descriptions])
+
+
 def _code_digest() -> str:
     """sha256 over names and contents of the project's SQL and YAML."""
     return _digest([REPOSITORY / source for source in _CODE])

@@ -33,7 +33,7 @@
 {%- for name, type, expression in columns -%}
 {%- do lines.append("'" ~ name ~ "' || coalesce('=' || " ~ canonical_value(expression, type) ~ ", '')") -%}
 {%- endfor -%}
-{{ sha256_hex(lines | join(" || chr(10) || ")) }}
+{{ sha256_hex("concat(" ~ lines | join(", chr(10), ") ~ ")") }}
 {%- endmacro %}
 
 {# `<kind>-<32 hex>` over the project and what distinguishes the fact: never a polled version, run,
@@ -44,7 +44,7 @@
 {%- for part in parts -%}
 {%- do texts.append("coalesce(cast(" ~ part ~ " as varchar), '')") -%}
 {%- endfor -%}
-'{{ kind | replace("_", "-") }}-' || left({{ sha256_hex(texts | join(" || chr(31) || ")) }}, 32)
+'{{ kind | replace("_", "-") }}-' || left({{ sha256_hex("concat(" ~ texts | join(", chr(31), ") ~ ")") }}, 32)
 {%- endmacro %}
 
 {# What the ledger compares for a row that is not simply sent: the verdict is part of it, so that a

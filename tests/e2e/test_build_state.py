@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from cartwire.settings import REPOSITORY, Settings
 from cartwire.warehouse import open_warehouse
 from flows.build_state import BuildState, read_state
 from flows.dbt import build_everything, build_withdrawals, parsed_project
-from flows.upgrade import digest_of_rules
+from flows.upgrade import digest_of_sql
 from tests.conftest import Sandbox
 
 USERS = "model.cartwire.iterable_users"
@@ -36,7 +36,7 @@ class Built:
     manifest: Any
 
     def state(self, connection: duckdb.DuckDBPyConnection, rules: str | None = None) -> BuildState:
-        return read_state(connection, self.manifest, rules or digest_of_rules(self.settings))
+        return read_state(connection, self.manifest, rules or digest_of_sql(self.settings), self.settings.config)
 
     def moved(self, connection: duckdb.DuckDBPyConnection) -> set[str]:
         state = self.state(connection)
@@ -44,7 +44,8 @@ class Built:
 
     def downstream(self, names: set[str]) -> set[str]:
         """By dbt's own edges, but no view, which has no rows; a model that others fill goes with anything."""
-        found = {name for name, node in self.manifest.nodes.items() if "collected" in node.tags} if names else set()
+        collected = {name for name, node in self.manifest.nodes.items() if "collected" in node.tags}
+        found = {*collected, *(names & self.keys())} if names else set()
         open_names = [*names, *found]
         while open_names:
             children = set(self.manifest.child_map[open_names.pop()]) & set(self.keys()) - found
@@ -58,7 +59,9 @@ class Built:
 
 @pytest.fixture(scope="module")
 def template(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Built:
-    settings = sandbox_process.settings(tmp_path_factory.mktemp("built"))
+    folder = tmp_path_factory.mktemp("built")
+    config = shutil.copytree(REPOSITORY / "config", folder / "config")
+    settings = sandbox_process.settings(folder, CARTWIRE_CONFIG=config)
     for _ in range(2):  # the first makes the tables that a load would have made, and with them the instant
         assert build_everything(settings).held == {}
     manifest = parsed_project(settings)
@@ -92,15 +95,20 @@ def test_what_nothing_moved_for_is_not_built_again(built: Built, connection: duc
 @settings(deadline=None, max_examples=30)
 @given(data=st.data())
 def test_what_moved_is_exactly_what_is_downstream_of_it(template: Built, data: st.DataObject) -> None:
-    names = [name for name, source in template.manifest.sources.items() if source.schema != "control"]
-    touched = data.draw(st.sets(st.sampled_from(sorted(names)), max_size=3))
-    with closing(open_warehouse(template.settings.warehouse)) as connection:
+    tables = [name for name, source in template.manifest.sources.items() if source.schema != "control"]
+    files = {name: node for name, node in template.manifest.nodes.items() if name.startswith("seed.")}
+    touched = data.draw(st.sets(st.sampled_from(sorted([*tables, *files])), max_size=3))
+    with closing(open_warehouse(template.settings.warehouse)) as connection, ExitStack() as undo:
         connection.execute("begin")
-        for name in touched:
+        undo.callback(connection.execute, "rollback")
+        for name in touched & files.keys():
+            path = template.settings.config / f"{files[name].name}.csv"
+            undo.callback(path.write_bytes, path.read_bytes())
+            path.write_text(path.read_text() + "\n")
+        for name in touched - files.keys():
             source = template.manifest.sources[name]
             connection.execute(f"insert into {source.schema}.{source.identifier} default values")
         assert template.moved(connection) == template.downstream(touched)
-        connection.execute("rollback")
 
 
 @pytest.mark.parametrize(
@@ -178,6 +186,21 @@ def test_the_withdrawals_leave_the_rest_to_be_built(built: Built, connection: du
     assert left < moved
     assert build_everything(built.settings).held == {}
     assert built.moved(connection) == set()
+
+
+def test_folders_of_one_description_are_one_project_and_each_is_read_itself(sandbox_process: Sandbox, tmp_path: Path) -> None:
+    manifests = []
+    for name in ("first", "second", "first"):
+        config = tmp_path / name / "config"
+        if not config.exists():
+            shutil.copytree(REPOSITORY / "config", config)
+            (config / "test_profiles.csv").write_text(f"email,customer_id,comment\n{name}@example.com,,me\n")
+        settings = sandbox_process.settings(tmp_path / name, CARTWIRE_CONFIG=config)
+        build_withdrawals(settings)
+        manifests.append(parsed_project(settings))
+        with closing(open_warehouse(settings.warehouse)) as connection:
+            assert connection.execute("select email from config.test_profiles").fetchall() == [(f"{name}@example.com",)]
+    assert all(manifest is manifests[0] for manifest in manifests)
 
 
 def _made_at(connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
