@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,26 +23,66 @@ from cartwire.errors import CartwireError, ConfigError
 STORAGE_VERSION = "v1.0.0"
 READ_ONLY = 0o444
 _SQL = Path(__file__).parent / "sql"
+_MARTS = """
+create schema if not exists analyst.marts;
+create table if not exists analyst.marts.published_marts (mart varchar, key varchar);
+create or replace table analyst.marts.published (run_id varchar, published_at timestamp);
+"""
 
 
-def publish_marts(conn: duckdb.DuckDBPyConnection, analyst_db: Path, run_id: str) -> Path:
+def publish_marts(conn: duckdb.DuckDBPyConnection, analyst_db: Path, run_id: str, keys: Mapping[str, str]) -> Path:
     """Write the marts into a new version of the analysts' database and make it the current one.
 
     Args:
         conn: the warehouse, with all marts built and no transaction open.
         analyst_db: the symlink that analysts open (CARTWIRE_ANALYST_DB).
         run_id: stands in `marts.published`, so that a report can say which run its figures are of.
+        keys: mart to what its rows were built from. A mart that the current version has under the same key is taken from there.
     Returns: the new version's file.
     Raises: ConfigError where `analyst_db` is a file of its own; CartwireError where a mart is missing. The current version
         stays what it was.
     """
-    with _new_version(analyst_db) as path, _attached(conn, path):
-        parameters = {"run_id": run_id, "published_at": now().replace(tzinfo=None)}
+    current = _current(analyst_db)
+    try:
         try:
-            _in_transaction(conn, "publish_marts.sql", parameters)
-        except duckdb.CatalogException as error:
-            raise CartwireError("the marts cannot be published: one of them was never built; run `dbt build`") from error
+            return _publish(conn, analyst_db, run_id, keys, current)
+        except duckdb.CatalogException:
+            raise
+        except duckdb.Error:  # the current version may be damaged: not a reason to stay without a new one
+            return _publish(conn, analyst_db, run_id, keys, None)
+    except duckdb.CatalogException as error:
+        raise CartwireError("the marts cannot be published: one of them was never built; run `dbt build`") from error
+
+
+def _publish(
+    conn: duckdb.DuckDBPyConnection, analyst_db: Path, run_id: str, keys: Mapping[str, str], current: Path | None
+) -> Path:
+    with _new_version(analyst_db) as path:
+        if current is not None:
+            shutil.copyfile(current, path)
+        with _attached(conn, path):
+            conn.execute("begin")
+            try:
+                _copy_marts(conn, keys)
+                conn.execute("insert into analyst.marts.published values (?, ?)", [run_id, now().replace(tzinfo=None)])
+                conn.execute("commit")
+            except BaseException:
+                conn.execute("rollback")
+                raise
     return path
+
+
+def _copy_marts(conn: duckdb.DuckDBPyConnection, keys: Mapping[str, str]) -> None:
+    """Into a version that begins with what the one before holds: the marts that are new or other in it."""
+    conn.execute(_MARTS)
+    published = dict(conn.execute("select mart, key from analyst.marts.published_marts").fetchall())
+    for mart in sorted(published.keys() - keys.keys()):
+        conn.execute(f"drop table analyst.marts.{mart}")
+    for mart in sorted(mart for mart, key in keys.items() if published.get(mart) != key):
+        conn.execute(f"create or replace table analyst.marts.{mart} as from marts.{mart}")
+    conn.execute("delete from analyst.marts.published_marts")
+    rows = {"marts": [*keys.keys()], "keys": [*keys.values()]}
+    conn.execute("insert into analyst.marts.published_marts select unnest($marts), unnest($keys)", rows)
 
 
 def publish_ledger_views(ledger: Path, analyst_db: Path) -> Path:
@@ -59,20 +99,10 @@ def publish_ledger_views(ledger: Path, analyst_db: Path) -> Path:
         with duckdb.connect() as conn, _attached(conn, path), ledger_streams(ledger) as streams:
             for name, stream in streams.items():
                 conn.register(name, stream)
-            _in_transaction(conn, "publish_ledger.sql", {})
+            conn.execute("begin")
+            conn.execute((_SQL / "publish_ledger.sql").read_text())
+            conn.execute("commit")
     return path
-
-
-def _in_transaction(conn: duckdb.DuckDBPyConnection, file_name: str, parameters: dict[str, object]) -> None:
-    conn.execute("begin")
-    try:
-        for statement in duckdb.extract_statements((_SQL / file_name).read_text()):
-            wanted = {name: parameters[name] for name in statement.named_parameters}
-            conn.execute(statement, wanted or None)
-        conn.execute("commit")
-    except BaseException:
-        conn.execute("rollback")
-        raise
 
 
 @contextmanager

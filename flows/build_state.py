@@ -77,6 +77,13 @@ def remember(connection: duckdb.DuckDBPyConnection, state: BuildState, done: Ite
     connection.execute("commit")
 
 
+def model_keys(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> dict[str, str]:
+    """Name of a model → the key it was last built under; without those that are not known to be in order."""
+    nodes = {f"model.cartwire.{name}": name for name in names}
+    rows = connection.execute("select node, key from control.built_nodes where list_contains($nodes, node)", {"nodes": [*nodes]})
+    return {nodes[node]: key for node, key in rows.fetchall()}
+
+
 def _epoch(connection: duckdb.DuckDBPyConnection) -> datetime:
     """Since when time alone changed nothing; a new epoch begins when something fell due, and hourly."""
     [(as_of,)] = connection.execute("select as_of from control.run").fetchall()

@@ -103,6 +103,7 @@ class Story:
         metrics: the metrics of every person with their profile's identifiers, after the shop day.
         rejected_documents: what was set aside, after the shop day.
         built: rows and content hash of each table that dbt makes, as five syncs left it and after a full refresh.
+        published: the same of the marts that analysts read, as five syncs left them.
         fact_ids: (kind, id) of every purchase and event in the warehouse that grew load by load, in the one rebuilt from nothing,
             and in one rebuilt without Messages.
         duplicates: journey triggers that brought nothing new, in all chapters; contract_notes: counts by kind.
@@ -119,6 +120,7 @@ class Story:
     metrics: list[Row] = field(default_factory=list)
     rejected_documents: list[Row] = field(default_factory=list)
     built: list[Row] = field(default_factory=list)
+    published: Row = field(default_factory=dict)
     fact_ids: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     duplicates: list[Row] = field(default_factory=list)
     contract_notes: dict[str, int] = field(default_factory=dict)
@@ -180,9 +182,10 @@ def _tell_of_rebuilding(told: Story) -> None:
     told.tell("every version touched")
     _forget_cursors(told.settings)
     told.tell("reloaded from nothing")
-    told.built = [_built(told.settings)]
+    told.built = [_built(told.settings.warehouse)]
+    told.published = _built(told.settings.analyst_db)
     _full_refresh(told.settings)
-    told.built.append(_built(told.settings))
+    told.built.append(_built(told.settings.warehouse))
     told.tell("after a full refresh")
     told.fact_ids["grown"] = _fact_ids(told.settings)
     _lose_warehouse(told.settings)
@@ -245,9 +248,9 @@ def _full_refresh(settings: Settings) -> None:
     assert build_everything(settings, full_refresh=True).held == {}
 
 
-def _built(settings: Settings) -> Row:
+def _built(database: Path) -> Row:
     found = {}
-    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+    with duckdb.connect(str(database.resolve()), read_only=True) as connection:
         for (table,) in connection.execute(_BUILT).fetchall():
             query = f"select count(*), sum(hash(model)) from {table} as model"
             found[table] = connection.execute(query).fetchall()

@@ -10,6 +10,7 @@ import pytest
 from activation.ledger.reading import read_only
 from activation.ledger.store import Ledger
 from cartwire.errors import LedgerError
+from flows.steps import MARTS
 from sandbox.shop.day import expectations
 from tests.conftest import SECRET
 from tests.e2e.story import Chapter, Story
@@ -48,6 +49,12 @@ def test_what_the_increments_left_is_what_one_full_build_makes(whole_story: Stor
     increments, full = whole_story.built
     assert increments == full
     assert all(full[f"staging.base_commercetools__{name}"][0][0] for name in OPENED)
+
+
+def test_analysts_read_what_the_warehouse_has_though_only_moved_marts_were_copied(whole_story: Story) -> None:
+    marts = {f"marts.{name}" for name in MARTS}
+    assert whole_story.published.keys() == marts | {"marts.published", "marts.published_marts"}
+    assert {name: whole_story.published[name] for name in marts} == {name: whole_story.built[0][name] for name in marts}
 
 
 def test_a_lost_warehouse_is_rebuilt_and_only_what_history_dated_is_sent_anew(whole_story: Story) -> None:

@@ -39,13 +39,18 @@ def analyst_db(tmp_path: Path) -> Path:
     return tmp_path / "analyst's" / "analyst.duckdb"
 
 
+def publish(conn: duckdb.DuckDBPyConnection, analyst_db: Path, run_id: str, **keys: str) -> Path:
+    """With other keys in each run, but for those given."""
+    return publish_marts(conn, analyst_db, run_id, {**dict.fromkeys(MARTS, run_id), **keys})
+
+
 def read(analyst_db: Path, query: str) -> list[tuple[object, ...]]:
     with duckdb.connect(str(analyst_db.resolve()), read_only=True) as reader:
         return reader.execute(query).fetchall()
 
 
 def test_the_symlink_leads_to_a_read_only_file_in_the_old_format(conn: duckdb.DuckDBPyConnection, analyst_db: Path) -> None:
-    path = publish_marts(conn, analyst_db, "run-1")
+    path = publish(conn, analyst_db, "run-1")
     assert analyst_db.is_symlink()
     assert analyst_db.resolve() == path.resolve()
     assert stat.S_IMODE(path.stat().st_mode) == 0o444
@@ -53,37 +58,74 @@ def test_the_symlink_leads_to_a_read_only_file_in_the_old_format(conn: duckdb.Du
     assert not path.with_name(f"{path.name}.wal").exists()
     assert read(analyst_db, "select run_id from marts.published") == [("run-1",)]
     tables = read(analyst_db, "select table_name from information_schema.tables where table_schema = 'marts'")
-    assert {name for (name,) in tables} == {*MARTS, "published"}
+    assert {name for (name,) in tables} == {*MARTS, "published", "published_marts"}
 
 
 def test_the_version_before_stays_and_older_ones_go(conn: duckdb.DuckDBPyConnection, analyst_db: Path) -> None:
-    published = [publish_marts(conn, analyst_db, f"run-{number}") for number in range(4)]
+    published = [publish(conn, analyst_db, f"run-{number}") for number in range(4)]
     assert [path.exists() for path in published] == [False, False, True, True]
 
 
 def test_an_open_reader_keeps_its_version(conn: duckdb.DuckDBPyConnection, analyst_db: Path) -> None:
-    first = publish_marts(conn, analyst_db, "run-1")
+    first = publish(conn, analyst_db, "run-1")
     with duckdb.connect(str(first), read_only=True) as reader:
         for number in range(3):
-            publish_marts(conn, analyst_db, f"later-{number}")
+            publish(conn, analyst_db, f"later-{number}")
         assert reader.execute("select run_id from marts.published").fetchall() == [("run-1",)]
 
 
 def test_a_missing_mart_leaves_the_current_version(conn: duckdb.DuckDBPyConnection, analyst_db: Path) -> None:
-    publish_marts(conn, analyst_db, "run-1")
+    publish(conn, analyst_db, "run-1")
     conn.execute("drop table marts.refunds")
     with pytest.raises(CartwireError, match="dbt build"):
-        publish_marts(conn, analyst_db, "run-2")
+        publish(conn, analyst_db, "run-2")
     assert read(analyst_db, "select run_id from marts.published") == [("run-1",)]
     assert len(list(analyst_db.parent.glob("analyst-*"))) == 1
     assert conn.execute("select count(*) from duckdb_databases() where database_name = 'analyst'").fetchall() == [(0,)]
 
 
+def test_a_mart_of_the_same_key_is_taken_from_the_version_before(conn: duckdb.DuckDBPyConnection, analyst_db: Path) -> None:
+    publish(conn, analyst_db, "run-1", orders="as before")
+    conn.execute("update marts.orders set number = 1; update marts.profiles set number = 1")
+    publish(conn, analyst_db, "run-2", orders="as before")
+    assert read(analyst_db, "select distinct number from marts.orders") == [(0,)]
+    assert read(analyst_db, "select distinct number from marts.profiles") == [(1,)]
+    assert read(analyst_db, "select run_id from marts.published") == [("run-2",)]
+    publish(conn, analyst_db, "run-3")
+    assert read(analyst_db, "select distinct number from marts.orders") == [(1,)]
+
+
+def test_a_mart_that_is_no_more_goes(conn: duckdb.DuckDBPyConnection, analyst_db: Path) -> None:
+    conn.execute("create table marts.former as select 1 as one")
+    publish(conn, analyst_db, "run-1", former="run-1")
+    publish(conn, analyst_db, "run-2")
+    assert read(analyst_db, "select * from information_schema.tables where table_name = 'former'") == []
+
+
+@pytest.mark.parametrize("damage", ["no database", "torn"])
+def test_a_damaged_version_is_replaced_whole(conn: duckdb.DuckDBPyConnection, analyst_db: Path, damage: str) -> None:
+    path = publish(conn, analyst_db, "run-1", orders="as before")
+    path.chmod(0o644)
+    content = path.read_bytes()
+    path.write_bytes(b"no database" if damage == "no database" else content[: 3 * 4096] + bytes(len(content) - 3 * 4096))
+    publish(conn, analyst_db, "run-2", orders="as before")
+    assert read(analyst_db, "select count(*) from marts.orders") == [(1000,)]
+
+
+def test_between_publish_and_fold_the_ledger_of_the_version_before_stays(
+    conn: duckdb.DuckDBPyConnection, analyst_db: Path, ledger: Ledger
+) -> None:
+    publish(conn, analyst_db, "run-1")
+    publish_ledger_views(ledger.path, analyst_db)
+    publish(conn, analyst_db, "run-2")
+    assert read(analyst_db, "select count(*) from ledger.items") == [(2,)]
+
+
 def test_what_a_killed_publish_left_is_removed_by_the_next(conn: duckdb.DuckDBPyConnection, analyst_db: Path) -> None:
-    publish_marts(conn, analyst_db, "run-1")
+    publish(conn, analyst_db, "run-1")
     torn = analyst_db.with_name("analyst-000099.duckdb")
     torn.write_bytes(b"half a file")
-    publish_marts(conn, analyst_db, "run-2")
+    publish(conn, analyst_db, "run-2")
     assert not torn.exists()
     assert read(analyst_db, "select run_id from marts.published") == [("run-2",)]
 
@@ -92,7 +134,7 @@ def test_a_file_in_the_place_of_the_symlink_is_never_overwritten(conn: duckdb.Du
     analyst_db.parent.mkdir()
     analyst_db.write_text("somebody's notes")
     with pytest.raises(ConfigError, match="CARTWIRE_ANALYST_DB"):
-        publish_marts(conn, analyst_db, "run-1")
+        publish(conn, analyst_db, "run-1")
     assert analyst_db.read_text() == "somebody's notes"
 
 
@@ -117,7 +159,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def test_ledger_views_join_the_marts_and_hold_no_payload(
     conn: duckdb.DuckDBPyConnection, analyst_db: Path, ledger: Ledger
 ) -> None:
-    publish_marts(conn, analyst_db, "run-1")
+    publish(conn, analyst_db, "run-1")
     path = publish_ledger_views(ledger.path, analyst_db)
     assert read(analyst_db, "select count(*) from marts.profiles") == [(1000,)]
     assert read(analyst_db, "select person_key, state, reason from ledger.items order by item_id") == [
@@ -139,7 +181,7 @@ def test_ledger_views_are_replaced_and_work_before_any_marts(analyst_db: Path, l
 
 
 def test_without_a_ledger_the_current_version_stays(conn: duckdb.DuckDBPyConnection, analyst_db: Path, tmp_path: Path) -> None:
-    path = publish_marts(conn, analyst_db, "run-1")
+    path = publish(conn, analyst_db, "run-1")
     with pytest.raises(LedgerError):
         publish_ledger_views(tmp_path / "nothing.sqlite", analyst_db)
     assert analyst_db.resolve() == path.resolve()
@@ -165,12 +207,12 @@ while True:
 def test_a_reader_that_never_stops_sees_only_whole_runs(conn: duckdb.DuckDBPyConnection, analyst_db: Path) -> None:
     last = 12
 
-    def publish(number: int) -> None:
+    def change_and_publish(number: int) -> None:
         conn.execute("update marts.profiles set number = ?", [number])
         conn.execute("update marts.orders set number = ?", [number])
-        publish_marts(conn, analyst_db, str(number))
+        publish(conn, analyst_db, str(number))
 
-    publish(0)
+    change_and_publish(0)
     reader = subprocess.Popen(
         [sys.executable, "-c", READER, str(analyst_db), str(last)],
         stdout=subprocess.PIPE,
@@ -180,7 +222,7 @@ def test_a_reader_that_never_stops_sees_only_whole_runs(conn: duckdb.DuckDBPyCon
     assert reader.stdout is not None
     assert reader.stdout.readline() == "ready\n"
     for number in range(1, last + 1):
-        publish(number)
+        change_and_publish(number)
     reads, errors = reader.communicate(timeout=60)
     assert reader.returncode == 0, errors
     assert int(reads) >= 1
