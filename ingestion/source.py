@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -154,11 +155,16 @@ class _Load:
         return (newest(resource), history(resource))
 
     def begin_histories(self) -> None:
-        """Where a resource has rows and no history yet, its rows are its history."""
-        for resource in RESOURCES:
-            if self._is_empty(history(resource)):
+        """Where a resource has rows and no history yet, its rows are its history. Side by side: a table is one thread's work."""
+        with ThreadPoolExecutor(2, thread_name_prefix="histories") as pool:
+            for _ in pool.map(self._begin_history, RESOURCES):
+                pass
+
+    def _begin_history(self, resource: Resource) -> None:
+        with self._connection.cursor() as session:
+            if not session.execute(f"from {SCHEMA}.{resource.history} limit 1").fetchall():
                 columns = f"{', '.join(RAW)}, _dlt_load_id"
-                self._connection.execute(
+                session.execute(
                     f"insert into {SCHEMA}.{resource.history} ({columns}) select {columns} from {SCHEMA}.{resource.name}"  # noqa: S608 (the names are our own)
                 )
 
