@@ -28,6 +28,7 @@ create schema if not exists analyst.marts;
 create table if not exists analyst.marts.published_marts (mart varchar, key varchar);
 create or replace table analyst.marts.published (run_id varchar, published_at timestamp);
 """
+_NEWLY_DELETED = "select 1 from (from marts.deletions except from analyst.marts.deletions) limit 1"
 
 
 def publish_marts(conn: duckdb.DuckDBPyConnection, analyst_db: Path, run_id: str, keys: Mapping[str, str]) -> Path:
@@ -48,10 +49,14 @@ def publish_marts(conn: duckdb.DuckDBPyConnection, analyst_db: Path, run_id: str
             return _publish(conn, analyst_db, run_id, keys, current)
         except duckdb.CatalogException:
             raise
-        except duckdb.Error:  # the current version may be damaged: not a reason to stay without a new one
+        except (_BeginAnew, duckdb.Error):  # a damaged version is no reason to stay without a new one
             return _publish(conn, analyst_db, run_id, keys, None)
     except duckdb.CatalogException as error:
         raise CartwireError("the marts cannot be published: one of them was never built; run `dbt build`") from error
+
+
+class _BeginAnew(Exception):
+    """The current version is not to be continued."""
 
 
 def _publish(
@@ -60,22 +65,21 @@ def _publish(
     with _new_version(analyst_db) as path:
         if current is not None:
             shutil.copyfile(current, path)
-        with _attached(conn, path):
-            conn.execute("begin")
-            try:
-                _copy_marts(conn, keys)
-                conn.execute("insert into analyst.marts.published values (?, ?)", [run_id, now().replace(tzinfo=None)])
-                conn.execute("commit")
-            except BaseException:
-                conn.execute("rollback")
-                raise
+        with _attached(conn, path), _transaction(conn):
+            _copy_marts(conn, keys)
+            conn.execute("insert into analyst.marts.published values (?, ?)", [run_id, now().replace(tzinfo=None)])
     return path
 
 
 def _copy_marts(conn: duckdb.DuckDBPyConnection, keys: Mapping[str, str]) -> None:
-    """Into a version that begins with what the one before holds: the marts that are new or other in it."""
+    """Into a version that begins with what the one before holds: the marts that are new or other in it.
+
+    Raises: _BeginAnew once somebody or something was deleted, because a replaced table's bytes stay in the file for a while.
+    """
     conn.execute(_MARTS)
     published = dict(conn.execute("select mart, key from analyst.marts.published_marts").fetchall())
+    if "deletions" in published and conn.execute(_NEWLY_DELETED).fetchall():
+        raise _BeginAnew
     for mart in sorted(published.keys() - keys.keys()):
         conn.execute(f"drop table analyst.marts.{mart}")
     for mart in sorted(mart for mart, key in keys.items() if published.get(mart) != key):
@@ -99,10 +103,20 @@ def publish_ledger_views(ledger: Path, analyst_db: Path) -> Path:
         with duckdb.connect() as conn, _attached(conn, path), ledger_streams(ledger) as streams:
             for name, stream in streams.items():
                 conn.register(name, stream)
-            conn.execute("begin")
-            conn.execute((_SQL / "publish_ledger.sql").read_text())
-            conn.execute("commit")
+            with _transaction(conn):
+                conn.execute((_SQL / "publish_ledger.sql").read_text())
     return path
+
+
+@contextmanager
+def _transaction(conn: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    conn.execute("begin")
+    try:
+        yield
+        conn.execute("commit")
+    except BaseException:
+        conn.execute("rollback")
+        raise
 
 
 @contextmanager

@@ -95,6 +95,17 @@ def test_a_mart_of_the_same_key_is_taken_from_the_version_before(conn: duckdb.Du
     assert read(analyst_db, "select distinct number from marts.orders") == [(1,)]
 
 
+def test_of_somebody_deleted_nothing_stays_in_a_file(conn: duckdb.DuckDBPyConnection, analyst_db: Path) -> None:
+    conn.execute("create or replace table marts.profiles as select 'adas-name-' || i as name from range(9) as r(i)")
+    path = publish(conn, analyst_db, "run-1", orders="as before")
+    assert b"adas-name-7" in path.read_bytes()
+    conn.execute("delete from marts.profiles where name = 'adas-name-7'; insert into marts.deletions values (0, 1000)")
+    path = publish(conn, analyst_db, "run-2", orders="as before")
+    assert b"adas-name-6" in path.read_bytes()
+    assert b"adas-name-7" not in path.read_bytes()
+    assert read(analyst_db, "select count(*) from marts.orders") == [(1000,)]
+
+
 def test_a_mart_that_is_no_more_goes(conn: duckdb.DuckDBPyConnection, analyst_db: Path) -> None:
     conn.execute("create table marts.former as select 1 as one")
     publish(conn, analyst_db, "run-1", former="run-1")
