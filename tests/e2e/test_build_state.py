@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import duckdb
 import pytest
@@ -62,9 +63,10 @@ def template(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory)
     folder = tmp_path_factory.mktemp("built")
     config = shutil.copytree(REPOSITORY / "config", folder / "config")
     settings = sandbox_process.settings(folder, CARTWIRE_CONFIG=config)
-    for _ in range(2):  # the first makes the tables that a load would have made, and with them the instant
-        assert build_everything(settings).held == {}
-    manifest = parsed_project(settings)
+    with patch.dict(os.environ):  # a module's fixture comes before what puts the environment back after each test
+        for _ in range(2):  # the first makes the tables that a load would have made, and with them the instant
+            assert build_everything(settings).held == {}
+        manifest = parsed_project(settings)
     manifest.build_parent_and_child_maps()
     return Built(settings, manifest)
 
