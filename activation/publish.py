@@ -43,16 +43,10 @@ def publish_marts(conn: duckdb.DuckDBPyConnection, analyst_db: Path, run_id: str
     Raises: ConfigError where `analyst_db` is a file of its own; CartwireError where a mart is missing. The current version
         stays what it was.
     """
-    current = _current(analyst_db)
     try:
-        try:
-            return _publish(conn, analyst_db, run_id, keys, current)
-        except duckdb.CatalogException:
-            raise
-        except (_BeginAnew, duckdb.Error):  # a damaged version is no reason to stay without a new one
-            return _publish(conn, analyst_db, run_id, keys, None)
-    except duckdb.CatalogException as error:
-        raise CartwireError("the marts cannot be published: one of them was never built; run `dbt build`") from error
+        return _publish(conn, analyst_db, run_id, keys, _current(analyst_db))
+    except (_BeginAnew, duckdb.Error):  # a damaged version is no reason to stay without a new one
+        return _publish(conn, analyst_db, run_id, keys, None)
 
 
 class _BeginAnew(Exception):
@@ -60,21 +54,19 @@ class _BeginAnew(Exception):
 
 
 def _publish(
-    conn: duckdb.DuckDBPyConnection, analyst_db: Path, run_id: str, keys: Mapping[str, str], current: Path | None
+    conn: duckdb.DuckDBPyConnection, analyst_db: Path, run_id: str, keys: Mapping[str, str], begins_with: Path | None
 ) -> Path:
-    with _new_version(analyst_db) as path:
-        if current is not None:
-            shutil.copyfile(current, path)
-        with _attached(conn, path), _transaction(conn):
-            _copy_marts(conn, keys)
-            conn.execute("insert into analyst.marts.published values (?, ?)", [run_id, now().replace(tzinfo=None)])
+    with _new_version(analyst_db, begins_with) as path, _attached(conn, path), _transaction(conn):
+        _copy_marts(conn, keys)
+        conn.execute("insert into analyst.marts.published values (?, ?)", [run_id, now().replace(tzinfo=None)])
     return path
 
 
 def _copy_marts(conn: duckdb.DuckDBPyConnection, keys: Mapping[str, str]) -> None:
     """Into a version that begins with what the one before holds: the marts that are new or other in it.
 
-    Raises: _BeginAnew once somebody or something was deleted, because a replaced table's bytes stay in the file for a while.
+    Raises: _BeginAnew once somebody or something was deleted, because a replaced table's bytes stay in the file for a while;
+        CartwireError where a mart is missing.
     """
     conn.execute(_MARTS)
     published = dict(conn.execute("select mart, key from analyst.marts.published_marts").fetchall())
@@ -83,7 +75,10 @@ def _copy_marts(conn: duckdb.DuckDBPyConnection, keys: Mapping[str, str]) -> Non
     for mart in sorted(published.keys() - keys.keys()):
         conn.execute(f"drop table analyst.marts.{mart}")
     for mart in sorted(mart for mart, key in keys.items() if published.get(mart) != key):
-        conn.execute(f"create or replace table analyst.marts.{mart} as from marts.{mart}")
+        try:
+            conn.execute(f"create or replace table analyst.marts.{mart} as from marts.{mart}")
+        except duckdb.CatalogException as error:
+            raise CartwireError(f"the mart {mart} cannot be published: it was never built; run `dbt build`") from error
     conn.execute("delete from analyst.marts.published_marts")
     rows = {"marts": [*keys.keys()], "keys": [*keys.values()]}
     conn.execute("insert into analyst.marts.published_marts select unnest($marts), unnest($keys)", rows)
@@ -96,15 +91,16 @@ def publish_ledger_views(ledger: Path, analyst_db: Path) -> Path:
         ledger: the ledger's SQLite file; read only, works beside a writer.
     Returns: the new version's file. Tables `ledger.runs`, `.items`, `.requests`, `.counts`; no addresses and no payloads.
     """
-    current = _current(analyst_db)
-    with _new_version(analyst_db) as path:
-        if current is not None:
-            shutil.copyfile(current, path)
-        with duckdb.connect() as conn, _attached(conn, path), ledger_streams(ledger) as streams:
-            for name, stream in streams.items():
-                conn.register(name, stream)
-            with _transaction(conn):
-                conn.execute((_SQL / "publish_ledger.sql").read_text())
+    with (
+        _new_version(analyst_db, _current(analyst_db)) as path,
+        duckdb.connect() as conn,
+        _attached(conn, path),
+        ledger_streams(ledger) as streams,
+    ):
+        for name, stream in streams.items():
+            conn.register(name, stream)
+        with _transaction(conn):
+            conn.execute((_SQL / "publish_ledger.sql").read_text())
     return path
 
 
@@ -132,8 +128,8 @@ def _attached(conn: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _new_version(analyst_db: Path) -> Iterator[Path]:
-    """A path for the next version. On success it is made durable, read-only and current; on failure it is removed.
+def _new_version(analyst_db: Path, begins_with: Path | None) -> Iterator[Path]:
+    """The next version, a copy of `begins_with` or not there yet. On success it is made durable, read-only and current; on failure it is removed.
 
     The version before the current one is kept for readers that are just opening it; older ones and what a dead run left
     are removed.
@@ -143,6 +139,8 @@ def _new_version(analyst_db: Path) -> Iterator[Path]:
     versions = _versions(analyst_db)
     path = analyst_db.with_name(f"{analyst_db.stem}-{max([0, *versions]) + 1:06d}{analyst_db.suffix}")
     try:
+        if begins_with is not None:
+            shutil.copyfile(begins_with, path)
         yield path
         _sync(path)
         path.chmod(READ_ONLY)

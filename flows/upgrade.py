@@ -11,6 +11,7 @@ from cartwire.settings import REPOSITORY, Settings
 from cartwire.warehouse import open_warehouse
 
 _CODE = ("dbt_project.yml", "models", "macros")
+_TESTED_CODE = (*_CODE, "tests/dbt")
 _TABLE = "create schema if not exists control; create table if not exists control.built (code_digest varchar)"
 
 
@@ -32,13 +33,12 @@ def remember_built(settings: Settings) -> None:
 
 def digest_of_rules(settings: Settings) -> str:
     """sha256 over everything that decides what a build makes of the same rows: SQL, YAML, data tests and the user's config."""
-    return _digest([*(REPOSITORY / source for source in _CODE), REPOSITORY / "tests" / "dbt", settings.config])
+    return _digest([*(REPOSITORY / source for source in _TESTED_CODE), settings.config])
 
 
 def digest_of_sql(settings: Settings) -> str:
     """The same but for the rows of config/: SQL reads those as tables."""
-    descriptions = sorted(settings.config.glob("*.yml"))
-    return _digest([*(REPOSITORY / source for source in _CODE), REPOSITORY / "tests" / "dbt", *descriptions])
+    return _digest([*(REPOSITORY / source for source in _TESTED_CODE), *sorted(settings.config.glob("*.yml"))])
 
 
 def _code_digest() -> str:

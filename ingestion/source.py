@@ -150,7 +150,7 @@ class _Load:
         The first history is those very rows (`begin_histories`): a document travels through dlt once instead of four times.
         A load killed after it appended leaves rows and no cursor; the next one finds them and merges.
         """
-        if self._is_empty(newest(resource)) and self._is_empty(history(resource)):
+        if all(_is_empty(self._connection, table) for table in (newest(resource), history(resource))):
             return (replace(newest(resource), is_appended=True),)
         return (newest(resource), history(resource))
 
@@ -162,14 +162,11 @@ class _Load:
 
     def _begin_history(self, resource: Resource) -> None:
         with self._connection.cursor() as session:
-            if not session.execute(f"from {SCHEMA}.{resource.history} limit 1").fetchall():
+            if _is_empty(session, history(resource)):
                 columns = f"{', '.join(RAW)}, _dlt_load_id"
                 session.execute(
                     f"insert into {SCHEMA}.{resource.history} ({columns}) select {columns} from {SCHEMA}.{resource.name}"  # noqa: S608 (the names are our own)
                 )
-
-    def _is_empty(self, table: Table) -> bool:
-        return not self._connection.execute(f"from {SCHEMA}.{table.name} limit 1").fetchall()
 
     def _server_time(self) -> datetime:
         if self.horizon.server_time is None:
@@ -183,6 +180,10 @@ class _Load:
                 f"this warehouse holds the data of {known}, but CTP_API_URL and CTP_PROJECT_KEY name {self._project}. "
                 "Use another CARTWIRE_WAREHOUSE for another project."
             )
+
+
+def _is_empty(connection: duckdb.DuckDBPyConnection, table: Table) -> bool:
+    return not connection.execute(f"from {SCHEMA}.{table.name} limit 1").fetchall()
 
 
 def _columns(documents: list[Document], server_time: datetime) -> dict[str, Sequence[object]]:

@@ -32,7 +32,7 @@
 {%- for name, type in members -%}
 {%- do texts.append("coalesce('=' || " ~ canonical_value('item.' ~ name, type) ~ ", '')") -%}
 {%- endfor -%}
-{{ list_map(items, 'item', "concat(" ~ texts | join(", chr(30), ") ~ ")") }}
+{{ list_map(items, 'item', flat_text(texts, 'chr(30)')) }}
 {%- endmacro %}
 
 {# The type of a list of CommerceItems, as contracts write it. #}

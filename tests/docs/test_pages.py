@@ -27,7 +27,7 @@ PAGES = sorted(
 FENCE = re.compile(r"^ *```[a-z]*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
 # in pieces, so that this file passes its own test
-HOSTS = ["py" + "pi.org", "pythonhosted" + ".org", "registry." + "npmjs", "files.python" + "hosted"]
+HOSTS = ["py" + "pi.org", "python" + "hosted.org", "registry." + "npmjs", "files.python" + "hosted"]
 MACHINES = ["/" + "root/", "/" + "work/", "/" + "home/", "/" + "Users/"]
 
 
