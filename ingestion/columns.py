@@ -57,14 +57,35 @@ USERS: Columns = {
     "document": Kind.json,
     "read_at": Kind.moment,
 }
-UNSUBSCRIBES: Columns = {
+CONSENT_EVENTS: Columns = {
     "event_key": Kind.text,
+    "event_type": Kind.text,
+    "origin": Kind.text,
     "email": Kind.text,
     "user_id": Kind.text,
     "created_at": Kind.moment,
     "channel_ids": Kind.json,
+    "message_type_ids": Kind.json,
+    "list_ids": Kind.json,
+    "said_through": Kind.text,
+    "recipient_state": Kind.text,
+    "campaign_id": Kind.integer,
     "document": Kind.json,
     "read_at": Kind.moment,
+}
+CONSENT_IMPORTS: Columns = {
+    "event_key": Kind.text,
+    "customer_id": Kind.text,
+    "email": Kind.text,
+    "channel": Kind.text,
+    "purpose": Kind.text,
+    "status": Kind.text,
+    "stated_at": Kind.moment,
+    "source": Kind.text,
+    "legal_basis": Kind.text,
+    "policy_version": Kind.text,
+    "proof_reference": Kind.text,
+    "imported_at": Kind.moment,
 }
 CHANNELS: Columns = {
     "id": Kind.integer,

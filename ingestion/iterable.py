@@ -1,7 +1,7 @@
 """Iterable's side into `raw_iterable`: what people did there must be known before anything is written there.
 
 - users, and purchases of the last months: one export each, the first time this warehouse meets the project;
-- unsubscribes: since the last look, with an overlap, because events become visible late and our clock is not Iterable's;
+- unsubscribes and other events of consent: since the last look, with an overlap (`ingestion/consent_events.py`), and what webhooks told;
 - channels, message types and lists: always, they are small;
 - members of the lists that config/iterable_lists.csv names: once per list, for they can be read five times a minute only.
 """
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,16 +26,15 @@ import orjson
 from cartwire import clock
 from cartwire.settings import Settings
 from clients.iterable import IterableClient
-from ingestion import engine
-from ingestion.columns import CHANNELS, LIST_MEMBERS, LISTS, MESSAGE_TYPES, PURCHASES, UNSUBSCRIBES, USERS, Table
-from ingestion.paging import iso
+from clients.iterable_events import integer, moment, text
+from ingestion import consent_events, engine
+from ingestion.columns import CHANNELS, LIST_MEMBERS, LISTS, MESSAGE_TYPES, PURCHASES, USERS, Table
 from ingestion.report import LoadReport, Progress, silent
 
 SCHEMA = "raw_iterable"
 PIPELINE = "iterable"
 BEGINNING = datetime(2013, 1, 1, tzinfo=UTC)
 """Before Iterable had customers: an export from here is an export of everything."""
-OVERLAP = timedelta(hours=24)
 AHEAD = timedelta(hours=1)
 """How far beyond our clock an export reaches, so that a slow clock hides nothing."""
 PURCHASES_LOOK_BACK = timedelta(days=90)
@@ -46,7 +45,6 @@ USERS_TABLE = Table(schema=SCHEMA, name="users", columns=USERS, keys=("user_key"
 """A row stays as it was at first sight: a second export would show our own writes as if they had been there before us."""
 USERS_REPLACED = replace(USERS_TABLE, is_replaced=True)
 """For another project than the one before: its users are other people."""
-UNSUBSCRIBES_TABLE = Table(schema=SCHEMA, name="unsubscribes", columns=UNSUBSCRIBES, keys=("event_key",), is_insert_only=True)
 CHANNELS_TABLE = Table(schema=SCHEMA, name="channels", columns=CHANNELS)
 MESSAGE_TYPES_TABLE = Table(schema=SCHEMA, name="message_types", columns=MESSAGE_TYPES)
 PURCHASES_TABLE = Table(schema=SCHEMA, name="purchases", columns=PURCHASES, keys=("purchase_key",), is_insert_only=True)
@@ -57,7 +55,7 @@ LIST_MEMBERS_REPLACED = replace(LIST_MEMBERS_TABLE, is_replaced=True)
 TABLES = [
     USERS_TABLE,
     PURCHASES_TABLE,
-    UNSUBSCRIBES_TABLE,
+    consent_events.TABLE,
     CHANNELS_TABLE,
     MESSAGE_TYPES_TABLE,
     LISTS_TABLE,
@@ -72,17 +70,20 @@ def load_iterable(
     settings: Settings,
     client: IterableClient | None = None,
     progress: Progress | None = None,
+    webhooks: Iterable[consent_events.Row] = (),
 ) -> LoadReport:
-    """Read channels, message types, new unsubscribes and, once per project, the existing users.
+    """Read channels, message types, new events of consent and, once per project, the existing users.
 
-    Args: connection: the run's open warehouse connection. client: closed by its owner; made and closed here when absent.
+    Args:
+        connection: the run's open warehouse connection. client: closed by its owner; made and closed here when absent.
+        webhooks: rows of consent_events that Iterable told and the warehouse lacks.
     Raises: DeliveryError from the client (key, address, half-read export), SourceError. Then the next load reads the same again.
     """
     started = time.monotonic()
     report = LoadReport()
     with ExitStack() as stack:
         reader = client or stack.enter_context(IterableClient(settings))
-        load = _Load(reader, project_fingerprint(settings), report, progress or silent, list_names(settings.config))
+        load = _Load(reader, project_fingerprint(settings), report, progress or silent, list_names(settings.config), webhooks)
         pipeline = stack.enter_context(engine.open_pipeline(PIPELINE, connection, TABLES, settings.state_dir))
         engine.run(pipeline, engine.make_source(PIPELINE, load.readers()), progress or silent)
     report.elapsed_s = time.monotonic() - started
@@ -112,13 +113,20 @@ def project_fingerprint(settings: Settings) -> str:
 
 class _Load:
     def __init__(
-        self, client: IterableClient, project: str, report: LoadReport, progress: Progress, kept_lists: frozenset[str]
+        self,
+        client: IterableClient,
+        project: str,
+        report: LoadReport,
+        progress: Progress,
+        kept_lists: frozenset[str],
+        webhooks: Iterable[consent_events.Row] = (),
     ) -> None:
         self._client = client
         self._project = project
         self._report = report
         self._progress = progress
         self._kept_lists = kept_lists
+        self._webhooks = webhooks
         self._now = clock.now()
 
     def readers(self) -> dict[str, Iterator[Any]]:
@@ -126,7 +134,7 @@ class _Load:
         return {
             "channels": self._channels(),
             "message_types": self._message_types(),
-            "unsubscribes": self._unsubscribes(),
+            "consent_events": self._consent_events(),
             "users": self._users(),
             "purchases": self._purchases(),
             "lists": self.lists(found := self._client.lists()),
@@ -135,7 +143,7 @@ class _Load:
 
     def lists(self, lists: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
         """All lists, replaced at each load."""
-        rows = ((_integer(one.get("id")), _text(one.get("name")), _text(one.get("listType"))) for one in lists)
+        rows = ((integer(one.get("id")), text(one.get("name")), text(one.get("listType"))) for one in lists)
         self._report.requests += 1
         yield from self._tables(LISTS_TABLE, rows)
 
@@ -157,7 +165,7 @@ class _Load:
 
     def _channels(self) -> Iterator[Any]:
         rows = (
-            (_integer(row.get("id")), _text(row.get("name")), _text(row.get("channelType")), _text(row.get("messageMedium")))
+            (integer(row.get("id")), text(row.get("name")), text(row.get("channelType")), text(row.get("messageMedium")))
             for row in self._client.channels()
         )
         self._report.requests += 1
@@ -166,29 +174,26 @@ class _Load:
     def _message_types(self) -> Iterator[Any]:
         rows = (
             (
-                _integer(row.get("id")),
-                _text(row.get("name")),
-                _integer(row.get("channelId")),
-                _text(row.get("subscriptionPolicy")),
+                integer(row.get("id")),
+                text(row.get("name")),
+                integer(row.get("channelId")),
+                text(row.get("subscriptionPolicy")),
             )
             for row in self._client.message_types()
         )
         self._report.requests += 1
         yield from self._tables(MESSAGE_TYPES_TABLE, rows)
 
-    def _unsubscribes(self) -> Iterator[Any]:
-        state = engine.state()
-        seen_until = state.setdefault("unsubscribes_seen_until", {})
-        since = seen_until.get(self._project)
-        start = datetime.fromisoformat(since) - OVERLAP if since else BEGINNING
-        events = self._client.export("emailUnSubscribe", start, self._now + AHEAD)
-        self._report.requests += 1
-        yield from self._tables(UNSUBSCRIBES_TABLE, _unrepeated(map(_unsubscribe, events)))
-        seen_until[self._project] = iso(self._now)
+    def _consent_events(self) -> Iterator[Any]:
+        cursors = consent_events.Cursors(self._project, self._now, BEGINNING)
+        event_types = cursors.due(others=sum(self._is_unread(table) for table in ("users", "purchases")))
+        self._report.requests += len(event_types)
+        exported = consent_events.export_rows(self._client, cursors, event_types, self._now + AHEAD, self._now)
+        yield from self._tables(consent_events.TABLE, chain(self._webhooks, exported))
 
     def _users(self) -> Iterator[Any]:
         state = engine.state()
-        if state.get("users_of_project") == self._project:
+        if not self._is_unread("users"):
             return
         users = self._client.export("user", BEGINNING, self._now + AHEAD)
         self._report.requests += 1
@@ -200,7 +205,7 @@ class _Load:
     def _purchases(self) -> Iterator[Any]:
         """What others sent before us; a row stays as it was at first sight, as with users."""
         state = engine.state()
-        if state.get("purchases_of_project") == self._project:
+        if not self._is_unread("purchases"):
             return
         purchases = self._client.export("purchase", self._now - PURCHASES_LOOK_BACK, self._now + AHEAD)
         self._report.requests += 1
@@ -208,6 +213,10 @@ class _Load:
         table = PURCHASES_TABLE if is_first_project else PURCHASES_REPLACED
         yield from self._tables(table, _unrepeated(map(_purchase, purchases)))
         state["purchases_of_project"] = self._project
+
+    def _is_unread(self, table: str) -> bool:
+        """Whether users or purchases of this project are still to be exported. Inside a reader."""
+        return engine.state().get(f"{table}_of_project") != self._project
 
     def _tables(self, table: Table, rows: Iterable[_Row]) -> Iterator[Any]:
         """Arrow tables of at most CHUNK_ROWS rows; at least one, so that an empty answer empties a replaced table."""
@@ -224,13 +233,15 @@ class _Load:
 
 
 def _columns(table: Table, rows: list[_Row], read_at: datetime) -> dict[str, Sequence[object]]:
-    names = [name for name in table.columns if name != "read_at"]
+    """Columns of rows; `read_at` is of the rows where they have it, else of the load."""
+    width = len(rows[0]) if rows else len(table.columns) - 1
+    names = list(table.columns)[:width]
     values: Sequence[Sequence[object]] = list(zip(*rows, strict=True)) or [[] for _ in names]
-    return {**dict(zip(names, values, strict=True)), "read_at": [read_at] * len(rows)}
+    return {"read_at": [read_at] * len(rows), **dict(zip(names, values, strict=True))}
 
 
 def _user(document: dict[str, Any]) -> _Row:
-    email, user_id = _text(document.get("email")), _text(document.get("userId"))
+    email, user_id = text(document.get("email")), text(document.get("userId"))
     user_key = hashlib.sha256(orjson.dumps([email, user_id])).hexdigest()[:32]
     return user_key, email, user_id, orjson.dumps(document).decode()
 
@@ -240,26 +251,11 @@ def _purchase(event: dict[str, Any]) -> _Row:
     total = event.get("total")
     return (
         hashlib.sha256(body).hexdigest()[:32],
-        _text(event.get("id")),
-        _text(event.get("email")),
-        _text(event.get("userId")),
+        text(event.get("id")),
+        text(event.get("email")),
+        text(event.get("userId")),
         str(total) if isinstance(total, int | float) and not isinstance(total, bool) else None,
-        _moment(event.get("createdAt")),
-        body.decode(),
-    )
-
-
-def _unsubscribe(event: dict[str, Any]) -> _Row:
-    body = orjson.dumps(event, option=orjson.OPT_SORT_KEYS)
-    channel_ids = event.get("channelIds", event.get("channelId"))
-    if isinstance(channel_ids, int):
-        channel_ids = [channel_ids]
-    return (
-        hashlib.sha256(body).hexdigest()[:32],
-        _text(event.get("email")),
-        _text(event.get("userId")),
-        _moment(event.get("createdAt")),
-        orjson.dumps(channel_ids).decode() if isinstance(channel_ids, list) else None,
+        moment(event.get("createdAt")),
         body.decode(),
     )
 
@@ -271,24 +267,3 @@ def _unrepeated(rows: Iterable[_Row]) -> Iterator[_Row]:
         if row[0] not in seen:
             seen.add(row[0])
             yield row
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _integer(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _moment(value: object) -> datetime | None:
-    """An aware datetime of Iterable's forms: `2026-02-03 10:11:12 +00:00`, ISO 8601, or milliseconds since 1970."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return clock.from_ms(int(value))
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value.replace(" +", "+").replace(" -", "-"))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

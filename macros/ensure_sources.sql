@@ -17,13 +17,21 @@ create table if not exists raw.malformed_documents (
     resource varchar, position varchar, reason varchar, body varchar, loaded_at timestamptz,
     _dlt_load_id varchar, _dlt_id varchar
 );
+create table if not exists raw.consent_imports (
+    event_key varchar, customer_id varchar, email varchar, channel varchar, purpose varchar,
+    status varchar, stated_at timestamptz, source varchar, legal_basis varchar,
+    policy_version varchar, proof_reference varchar, imported_at timestamptz,
+    _dlt_load_id varchar, _dlt_id varchar
+);
 create table if not exists raw_iterable.users (
     user_key varchar, email varchar, user_id varchar, document json, read_at timestamptz,
     _dlt_load_id varchar, _dlt_id varchar
 );
-create table if not exists raw_iterable.unsubscribes (
-    event_key varchar, email varchar, user_id varchar, created_at timestamptz, channel_ids json,
-    document json, read_at timestamptz, _dlt_load_id varchar, _dlt_id varchar
+create table if not exists raw_iterable.consent_events (
+    event_key varchar, event_type varchar, origin varchar, email varchar, user_id varchar,
+    created_at timestamptz, channel_ids json, message_type_ids json, list_ids json,
+    said_through varchar, recipient_state varchar, campaign_id bigint, document json,
+    read_at timestamptz, _dlt_load_id varchar, _dlt_id varchar
 );
 create table if not exists raw_iterable.channels (
     id bigint, name varchar, channel_type varchar, message_medium varchar, read_at timestamptz,

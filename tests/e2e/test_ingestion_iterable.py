@@ -12,7 +12,8 @@ import pytest
 
 from cartwire.errors import DeliveryError
 from clients.iterable import IterableClient
-from ingestion.iterable import OVERLAP, load_iterable, project_fingerprint
+from ingestion.consent_events import OVERLAP
+from ingestion.iterable import load_iterable, project_fingerprint
 from ingestion.report import LoadReport
 from tests.e2e.ingestion_world import Sandbox, World, sandbox_process
 
@@ -99,7 +100,7 @@ def test_an_opt_out_at_iterable_is_read_once_over_overlapping_windows(world: Wor
     person(world, "bob@example.com")
     unsubscribe(world, "bob@example.com", 101)
     load(world)
-    rows = world.rows("select email, channel_ids, created_at from raw_iterable.unsubscribes order by email")
+    rows = world.rows("select email, channel_ids, created_at from raw_iterable.consent_events order by email")
     assert [(email, json.loads(channels)) for email, channels, _ in rows] == [
         ("ada@example.com", [101, 103]),
         ("bob@example.com", [101]),
@@ -142,7 +143,7 @@ def test_an_opt_out_is_kept_in_whatever_form_it_comes(
 
     with One(world.settings) as client:
         load_iterable(world.connection, world.settings, client=client)
-    assert world.rows("select email, channel_ids, created_at from raw_iterable.unsubscribes") == [
+    assert world.rows("select email, channel_ids, created_at from raw_iterable.consent_events") == [
         ("ada@example.com", channels, created)
     ]
 
@@ -159,4 +160,81 @@ def test_an_export_that_breaks_off_keeps_nothing_and_is_read_again(world: World)
         load_iterable(world.connection, world.settings, client=client)
     assert load(world).rows["users"] == 1
     assert world.rows("select email from raw_iterable.users") == [("ada@example.com",)]
-    assert world.one("select count(*) from raw_iterable.unsubscribes") == 0
+    assert world.one("select count(*) from raw_iterable.consent_events") == 0
+
+
+class Counted(IterableClient):
+    """Notes what is exported and from when on, and asks nobody."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.settings)
+        self.exports: list[tuple[str, datetime]] = []
+
+    def export(self, data_type: str, start: datetime, end: datetime) -> Iterator[dict[str, Any]]:
+        self.exports.append((data_type, start))
+        return iter(())
+
+    @property
+    def types(self) -> set[str]:
+        return {data_type for data_type, _ in self.exports}
+
+
+def counted(world: World, at: datetime, monkeypatch: pytest.MonkeyPatch) -> Counted:
+    """A load at this instant."""
+    monkeypatch.setattr("cartwire.clock.now", lambda: at)
+    with Counted(world) as client:
+        load_iterable(world.connection, world.settings, client=client)
+    return client
+
+
+def test_no_minute_has_more_exports_than_iterable_allows_and_every_type_has_its_turn(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    loads = [counted(world, begun + timedelta(minutes=minute), monkeypatch) for minute in range(3)]
+    assert [sorted(load.types) for load in loads] == [
+        ["emailUnSubscribe", "purchase", "user"],
+        ["emailBounce", "emailComplaint", "emailUnSubscribe"],
+        ["emailComplaint", "emailSubscribe", "emailUnSubscribe"],
+    ]
+    assert all(len(load.exports) == 3 for load in loads)
+
+
+def test_frequent_loads_read_unsubscribes_each_time_and_starve_no_other_type(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    for minute in range(3):
+        counted(world, begun + timedelta(minutes=minute), monkeypatch)
+    burst = [counted(world, begun + timedelta(minutes=2, seconds=10 * step), monkeypatch) for step in range(1, 4)]
+    assert [load.types for load in burst] == [{"emailUnSubscribe"}] * 3
+    late = begun + timedelta(hours=2)
+    rows = world.one("select count(*) from raw_iterable.consent_events")
+    assert rows == 0
+    counted(world, late, monkeypatch)
+    overdue = counted(world, late + timedelta(seconds=5), monkeypatch)
+    assert len(overdue.types) == 2
+
+
+def test_each_type_of_event_has_a_cursor_of_its_own_that_a_failed_load_does_not_move(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    for minute in range(3):
+        counted(world, begun + timedelta(minutes=minute), monkeypatch)
+
+    class Broken(Counted):
+        def export(self, data_type: str, start: datetime, end: datetime) -> Iterator[dict[str, Any]]:
+            if data_type != "emailUnSubscribe":
+                raise DeliveryError("broke off")
+            return super().export(data_type, start, end)
+
+    monkeypatch.setattr("cartwire.clock.now", lambda: begun + timedelta(minutes=10))
+    with Broken(world) as client, pytest.raises(DeliveryError, match="broke off"):
+        load_iterable(world.connection, world.settings, client=client)
+    after = dict(counted(world, begun + timedelta(minutes=20), monkeypatch).exports)
+    assert after == {
+        "emailUnSubscribe": begun + timedelta(minutes=2) - OVERLAP,
+        "emailBounce": begun + timedelta(minutes=1) - OVERLAP,
+        "emailComplaint": begun + timedelta(minutes=2) - OVERLAP,
+    }

@@ -21,7 +21,7 @@ MOVES = {
     "a row is loaded": "insert into raw.orders values ('o2', 1, '{}', 'load-2')",
     "a row is loaded anew": "update raw.orders set _dlt_load_id = 'load-2', version = 2 where id = 'o1'",
     "a row leaves": "delete from raw.orders",
-    "somebody unsubscribes": "insert into raw_iterable.unsubscribes values ('e2', 'load-1')",
+    "somebody unsubscribes": "insert into raw_iterable.consent_events values ('e2', 'load-1')",
     "a channel is renamed": "update raw_iterable.channels set name = 'News'",
     "an outcome is folded": "insert into delivered.folded values ('s2')",
     "a sweep finds something": "insert into control.sweep_findings values ('orders', 'o1', 'vanished')",
@@ -45,7 +45,7 @@ def warehouse(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         create table raw.customers as
             select 'c' || range as id, 1 as version, '{}' as document, 'load-1' as _dlt_load_id from range(1, 20001);
         create table raw._dlt_loads as select 'load-1' as load_id;
-        create table raw_iterable.unsubscribes as select 'e1' as event_key, 'load-1' as _dlt_load_id;
+        create table raw_iterable.consent_events as select 'e1' as event_key, 'load-1' as _dlt_load_id;
         create table raw_iterable.channels as
             select 1 as id, 'Mail' as name, 'load-1' as _dlt_load_id, timestamp '2026-01-01' as read_at;
         create table delivered.folded as select 's1' as settlement_id;

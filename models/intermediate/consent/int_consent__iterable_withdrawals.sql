@@ -17,10 +17,11 @@ known as (
         event_key as event_id,
         email,
         user_id,
-        coalesce(iterable_channel_ids, []) as iterable_channel_ids,
-        unsubscribed_at as stated_at,
-        read_at as learned_at
-    from {{ ref('stg_iterable__unsubscribes') }}
+        iterable_channel_ids,
+        stated_at,
+        learned_at
+    from {{ ref('stg_iterable__consent_events') }}
+    where status = 'withdrawn'
 
     union all
 

@@ -1,0 +1,124 @@
+"""Iterable's subscription events into `raw_iterable.consent_events`, within what Iterable allows: four exports a minute per project.
+
+A load takes three of them at most (what a bucket lets go at once, `clients/endpoints.py`), counted over the loads of the last minute
+and with the users and purchases of a first look. Unsubscribes are read by every load: every medium, an SMS STOP, a spam complaint and
+a hard bounce write one. What is left goes to the other types, the one read longest ago first; one that was not read for an hour is
+read whatever is left, so that frequent loads starve none.
+
+Each type has a cursor per project, and reads begin a day before it: events become visible late, and our clock is not Iterable's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from clients.endpoints import ENDPOINTS
+from clients.iterable import IterableClient
+from clients.iterable_events import CONSENT_EVENTS, UNSUBSCRIBE, ConsentEvent, exported
+from ingestion import engine
+from ingestion.columns import CONSENT_EVENTS as COLUMNS
+from ingestion.columns import Table
+from ingestion.paging import iso
+
+OVERLAP = timedelta(hours=24)
+EXPORTS_AT_ONCE = ENDPOINTS["export/data.json"].burst_calls
+WINDOW = timedelta(seconds=ENDPOINTS["export/data.json"].window_s)
+OVERDUE = timedelta(hours=1)
+TABLE = Table(schema="raw_iterable", name="consent_events", columns=COLUMNS, keys=("event_key",), is_insert_only=True)
+
+Row = tuple[object, ...]
+
+
+class Cursors:
+    """What of each type was read, in the state that is stored with the rows. Made inside a reader."""
+
+    def __init__(self, project: str, now: datetime, beginning: datetime) -> None:
+        state = engine.state()
+        state.pop("unsubscribes_seen_until", None)  # of a table that this one replaced: all is read again
+        self._read_until: dict[str, str] = state.setdefault("consent_read_until", {}).setdefault(project, {})
+        self._state = state
+        self._now = now
+        self._beginning = beginning
+
+    def due(self, others: int) -> list[str]:
+        """Types to export now, unsubscribes first, and a note of how many exports this load makes.
+
+        Args: others: exports of other data that the same load makes.
+        """
+        exports_at = [moment for moment in self._state.get("exports_at", []) if self._is_recent(moment)]
+        types = types_due(self._read_until, EXPORTS_AT_ONCE - len(exports_at) - others, self._now)
+        self._state["exports_at"] = exports_at + [iso(self._now)] * (len(types) + others)
+        return types
+
+    def start(self, event_type: str) -> datetime:
+        """From when on a type is to be read."""
+        until = self._read_until.get(event_type)
+        return datetime.fromisoformat(until) - OVERLAP if until else self._beginning
+
+    def read(self, event_type: str) -> None:
+        """Note that a type was read to its end."""
+        self._read_until[event_type] = iso(self._now)
+
+    def _is_recent(self, moment: str) -> bool:
+        return timedelta(0) <= self._now - datetime.fromisoformat(moment) < WINDOW
+
+
+def types_due(read_until: Mapping[str, str], budget: int, now: datetime) -> list[str]:
+    """Data types that a load exports.
+
+    Args: read_until: type → ISO time of its last reading. budget: exports that may be made now, maybe none.
+    Returns: unsubscribes; then the others read longest ago, as many as the budget allows, but one at least that is overdue.
+    """
+    others = sorted(
+        (name for name in CONSENT_EVENTS if name != UNSUBSCRIBE),
+        key=lambda name: (read_until.get(name, ""), CONSENT_EVENTS.index(name)),
+    )
+    is_first_look = UNSUBSCRIBE not in read_until
+    oldest = read_until.get(others[0])
+    is_overdue = not is_first_look and (oldest is None or now - datetime.fromisoformat(oldest) > OVERDUE)
+    return [UNSUBSCRIBE, *others[: max(budget - 1, int(is_overdue), 0)]]
+
+
+def export_rows(
+    client: IterableClient, cursors: Cursors, event_types: Iterable[str], end: datetime, now: datetime
+) -> Iterator[Row]:
+    """Rows of these types, each event once: Iterable gives no id of its own, so two equal lines are one event.
+
+    Raises: DeliveryError from the client; the state is then not stored.
+    """
+    for event_type in event_types:
+        seen: set[str] = set()
+        for line in client.export(event_type, cursors.start(event_type), end):
+            event = exported(event_type, line)
+            if event.event_key not in seen:
+                seen.add(event.event_key)
+                yield row(event, "export", now)
+        cursors.read(event_type)
+
+
+def row(event: ConsentEvent, origin: str, read_at: datetime) -> Row:
+    """An event as a row, columns in the table's order."""
+    return (
+        event.event_key,
+        event.event_type,
+        origin,
+        event.email,
+        event.user_id,
+        event.created_at,
+        _json(event.channel_ids),
+        _json(event.message_type_ids),
+        _json(event.list_ids),
+        event.said_through,
+        event.recipient_state,
+        event.campaign_id,
+        event.document,
+        read_at,
+    )
+
+
+def _json(ids: list[Any] | None) -> str | None:
+    return None if ids is None else orjson.dumps(ids).decode()
