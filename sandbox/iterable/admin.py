@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.admin import json_answer, json_body, refusal
-from sandbox.iterable import profile_calls, subscriptions
+from sandbox.iterable import acts, profile_calls, subscriptions
 from sandbox.iterable.field_types import FITS
 from sandbox.iterable.identifiers import fold_email
 from sandbox.iterable.people import Person
@@ -19,7 +19,6 @@ from sandbox.iterable.project import Project, hashed
 from sandbox.iterable.timeline import CUSTOM, PURCHASE, Happening
 from sandbox.journal import ADMIN_PREFIX
 
-PERSON_SOURCE = "EmailLink"
 _CHANGEABLE = (
     "visibility_seconds",
     "rate_limits",
@@ -35,6 +34,9 @@ _CHANGEABLE = (
     "channels",
     "message_types",
     "identity",
+    "webhook_url",
+    "webhook_headers",
+    "webhook_copies",
 )
 _CHOICES = {
     "undocumented": ("lenient", "strict"),
@@ -58,6 +60,8 @@ def project_routes(project: Project) -> list[Route]:
         post("users", seed_users),
         post("fields", fix_fields),
         post("person-unsubscribes", person_unsubscribes),
+        post("person-acts", acts.perform),
+        get("webhooks", lambda _request: project.state.webhooks.report()),
         post("forget", forget),
         post("settings", change_settings),
         get("settings", lambda _request: settings(project)),
@@ -100,7 +104,7 @@ def person_unsubscribes(project: Project, body: dict[str, Any]) -> dict[str, Any
 
     Updates the profile and writes emailUnSubscribe (or emailSubscribe), visible after the usual delay.
     """
-    person = _person(project, body)
+    person = acts.find(project, body)
     name, number = (
         ("unsubscribedChannelIds", body["channelId"])
         if "channelId" in body
@@ -111,7 +115,7 @@ def person_unsubscribes(project: Project, body: dict[str, Any]) -> dict[str, Any
         held.discard(int(number))
     else:
         held.add(int(number))
-    subscriptions.change(project, person, {name: held}, PERSON_SOURCE)
+    subscriptions.change(project, person, {name: held}, acts.LINK)
     return {name: person.fields[name]}
 
 
@@ -150,8 +154,8 @@ def change_settings(project: Project, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def settings(project: Project) -> dict[str, Any]:
-    """The options in force, without the key and this machine's folder of schemas."""
-    names = [one.name for one in fields(project.options) if one.name not in ("api_key", "event_schemas")]
+    """The options in force, without keys and this machine's folder of schemas."""
+    names = [one.name for one in fields(project.options) if one.name not in ("api_key", "event_schemas", "webhook_headers")]
     shown = {name: getattr(project.options, name) for name in names}
     return {**shown, "disallowed_event_names": sorted(project.options.disallowed_event_names)}
 
@@ -205,14 +209,6 @@ def _shown(happening: Happening) -> dict[str, Any]:
         "versions": len(happening.versions),
         "data": newest.data,
     }
-
-
-def _person(project: Project, body: dict[str, Any]) -> Person:
-    people = project.state.people
-    person = people.by_email(fold_email(body.get("email") or "")) or people.by_user_id(body.get("userId"))
-    if person is None:
-        raise ValueError("no such person")
-    return person
 
 
 def _since(request: Request) -> int:

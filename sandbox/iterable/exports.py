@@ -13,22 +13,19 @@ from sandbox.iterable.dates import export_bound
 from sandbox.iterable.errors import bad_params
 from sandbox.iterable.project import Project
 from sandbox.iterable.reads import seen_events
-from sandbox.iterable.timeline import CUSTOM, PURCHASE, SUBSCRIBE, UNSUBSCRIBE, document
+from sandbox.iterable.timeline import BOUNCE, COMPLAINT, CUSTOM, PURCHASE, SMS_RECEIVED, SUBSCRIBE, UNSUBSCRIBE, document
 
-STORED_TYPES = (CUSTOM, PURCHASE, SUBSCRIBE, UNSUBSCRIBE)
+STORED_TYPES = (CUSTOM, PURCHASE, SUBSCRIBE, UNSUBSCRIBE, COMPLAINT, BOUNCE, SMS_RECEIVED)
 # Types that exist at the vendor and have no rows here, because nothing is ever sent.
 EMPTY_TYPES = frozenset(
     {
         "emailSend",
         "emailOpen",
         "emailClick",
-        "emailBounce",
-        "emailComplaint",
         "emailSendSkip",
         "pushSend",
         "pushOpen",
         "smsSend",
-        "smsReceived",
         "inAppSend",
         "inAppOpen",
         "hostedUnsubscribeClick",

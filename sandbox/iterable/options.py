@@ -41,6 +41,8 @@ class Options:
         api_key_type: "server" or "client"; a client-side key may not call bulk, export and erasure endpoints.
         list_ready_seconds: how long the id of a list just made is refused as `invalidListId`.
         event_schemas: folder of the JSON Schemas that the sender publishes; events and purchases that break them are noted.
+        webhook_url: where system webhooks of subscription events go, with `webhook_headers`; None sends none.
+        webhook_copies: how often each is delivered.
         disallowed_event_names: custom events that the project refuses inside a 200.
     """
 
@@ -59,6 +61,9 @@ class Options:
     disallowed_event_names: frozenset[str] = frozenset()
     event_schemas: Path | None = None
     list_ready_seconds: float = 2.0
+    webhook_url: str | None = None
+    webhook_headers: dict[str, str] = field(default_factory=dict)
+    webhook_copies: int = 1
     channels: tuple[dict[str, Any], ...] = field(default=CHANNELS)
     message_types: tuple[dict[str, Any], ...] = field(default=MESSAGE_TYPES)
     lists: tuple[dict[str, Any], ...] = field(default=LISTS)

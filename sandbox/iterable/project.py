@@ -17,8 +17,9 @@ from sandbox.iterable.notes import Notes
 from sandbox.iterable.options import Options
 from sandbox.iterable.people import Fields, People, Person
 from sandbox.iterable.schemas import EventSchemas
-from sandbox.iterable.timeline import Timeline
+from sandbox.iterable.timeline import Entry, Timeline
 from sandbox.iterable.triggers import Triggers
+from sandbox.iterable.webhooks import Webhooks
 from sandbox.iterable.writes import Writes
 
 
@@ -54,6 +55,7 @@ class State:
     notes: Notes = field(default_factory=Notes)
     writes: Writes = field(default_factory=Writes)
     lists: dict[int, StaticList] = field(default_factory=dict)
+    webhooks: Webhooks = field(default_factory=Webhooks)
     generated_ids: int = 0
 
 
@@ -113,6 +115,15 @@ class Project:
         now = self.now()
         stamped = {**fields, "profileUpdatedAt": shown_seconds(int(now))}
         self.state.people.publish(person, stamped, now, now + self.options.visibility_seconds)
+
+    def happened(self, kind: str, person: Person, data: dict[str, Any]) -> None:
+        """A subscription event, bounce or the like: in the timeline, and told by webhook where one is set."""
+        now, options = self.now(), self.options
+        self.state.timeline.put(kind, None, person, Entry(self.visible_at(), now, kind, int(now), data))
+        if options.webhook_url:
+            fields = {**data, "createdAt": shown_seconds(int(now))}
+            body = {"email": person.email, "userId": person.user_id, "eventName": kind, "dataFields": fields}
+            self.state.webhooks.tell(options.webhook_url, options.webhook_headers, body, options.webhook_copies)
 
     def create(self, email: str | None, user_id: str | None, source: str = "API") -> Person:
         """A new person with the vendor's own fields, not published yet."""

@@ -13,7 +13,7 @@ from sandbox.iterable.identifiers import fold_email, is_email, is_user_id
 from sandbox.iterable.people import Person
 from sandbox.iterable.profile_calls import need_identifier
 from sandbox.iterable.project import Project
-from sandbox.iterable.timeline import SUBSCRIBE, UNSUBSCRIBE, Entry
+from sandbox.iterable.timeline import SUBSCRIBE, UNSUBSCRIBE
 
 # field of the profile → (key of the ids in an event, whether an id in the field means "unsubscribed")
 FIELDS: dict[str, tuple[str, bool]] = {
@@ -93,16 +93,22 @@ def act_on_many(project: Project, call: Call) -> Answer:
     return Answer(success("Accepted a request for bulk subscription actions"), 202)
 
 
-def change(project: Project, person: Person, arrays: Mapping[str, Iterable[int]], source: str) -> None:
-    """Store subscription arrays and write the events of what became subscribed and unsubscribed."""
+def change(
+    project: Project, person: Person, arrays: Mapping[str, Iterable[int]], source: str, campaign: Mapping[str, Any] | None = None
+) -> None:
+    """Store subscription arrays and write the events of what became subscribed and unsubscribed.
+
+    Args: source: unsubSource or signupSource. campaign: fields of the message that led to it, if one did.
+    """
+    named = campaign or {}
     fields = dict(person.fields)
     for name, ids in arrays.items():
         key, means_unsubscribed = FIELDS[name]
         before, after = set(fields.get(name, ())), set(ids)
         fields[name] = sorted(after)
         added, removed = sorted(after - before), sorted(before - after)
-        _event(project, person, UNSUBSCRIBE if means_unsubscribed else SUBSCRIBE, key, added, source)
-        _event(project, person, SUBSCRIBE if means_unsubscribed else UNSUBSCRIBE, key, removed, source)
+        _event(project, person, UNSUBSCRIBE if means_unsubscribed else SUBSCRIBE, key, added, source, named)
+        _event(project, person, SUBSCRIBE if means_unsubscribed else UNSUBSCRIBE, key, removed, source, named)
     project.publish(person, fields)
 
 
@@ -201,15 +207,15 @@ def _is_array_field(name: str) -> bool:
     return name == "emailListIds" or name in FIELDS
 
 
-def _event(project: Project, person: Person, kind: str, key: str, ids: list[int], source: str) -> None:
+def _event(
+    project: Project, person: Person, kind: str, key: str, ids: list[int], source: str, campaign: Mapping[str, Any]
+) -> None:
     """One event for all ids (`channelIds`), or when strict one for each (`channelId`): connectors have seen both."""
     if not ids:
         return
-    named = {"unsubSource" if kind == UNSUBSCRIBE else "signupSource": source}
+    named = {**campaign, "unsubSource" if kind == UNSUBSCRIBE else "signupSource": source}
     parts: list[dict[str, Any]] = [{key: ids}]
     if project.options.strict:
         parts = [{key.removesuffix("s"): number} for number in ids]
-    now = project.now()
     for part in parts:
-        entry = Entry(project.visible_at(), now, kind, int(now), {**part, **named})
-        project.state.timeline.put(kind, None, person, entry)
+        project.happened(kind, person, {**part, **named})

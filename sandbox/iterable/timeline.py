@@ -1,4 +1,4 @@
-"""Everything that happened to people: custom events, purchases, subscribes and unsubscribes."""
+"""Everything that happened to people: custom events, purchases, subscribes, unsubscribes and what led to them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ CUSTOM = "customEvent"
 PURCHASE = "purchase"
 SUBSCRIBE = "emailSubscribe"
 UNSUBSCRIBE = "emailUnSubscribe"
+COMPLAINT = "emailComplaint"
+BOUNCE = "emailBounce"
+SMS_RECEIVED = "smsReceived"
 
 
 @dataclass(slots=True)
