@@ -23,6 +23,7 @@ HOW_TO_GET = {
     "ITERABLE_API_KEY": "In Iterable: Integrations > API Keys, type 'Server-side' (standard), 32 characters.",
     "ITERABLE_API_URL": "The API host of your Iterable data center (US or EU).",
     "ITERABLE_IDENTITY": "The project's type (Iterable: Settings > Project Settings): `hybrid`, `email` or `user_id`.",
+    "CARTWIRE_WEBHOOK_SECRET": "At least 32 random characters of your own; the webhook in Iterable sends them as a custom header.",
     "CARTWIRE_SECRET": "At least 32 characters; `make setup` writes one into .env. Keep it: the ledger belongs to it.",
 }
 
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
     visibility_seconds: int = Field(alias="CARTWIRE_VISIBILITY_SECONDS", default=60, ge=0)
     rate_share: float = Field(alias="CARTWIRE_RATE_SHARE", default=0.7, gt=0, le=1)
     shadow: bool = Field(alias="CARTWIRE_SHADOW", default=False)
+    webhook_secret: SecretStr = Field(alias="CARTWIRE_WEBHOOK_SECRET", default=SecretStr(""))
 
     @field_validator("warehouse", "ledger", "analyst_db", "state_dir", mode="after")
     @classmethod
@@ -62,6 +64,13 @@ class Settings(BaseSettings):
     def _existing_folder(cls, value: Path) -> Path:
         if not value.is_absolute() or not value.is_dir():
             raise ValueError("must be the absolute path of an existing folder; `cartwire init FOLDER` makes one")
+        return value
+
+    @field_validator("webhook_secret", mode="after")
+    @classmethod
+    def _long_or_none(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < 32:
+            raise ValueError("must have at least 32 characters, or be empty")
         return value
 
     @field_validator("ctp_api_url", "ctp_auth_url", "iterable_api_url", mode="after")

@@ -55,7 +55,11 @@ def _cli() -> str:
                 "## cartwire sandbox\n\nStarts `python -m sandbox`; see [sandbox.md](sandbox.md) and `cartwire sandbox --help`.\n"
             )
             continue
-        parts += [f"## cartwire {verb}\n", _help(import_module(f"cartwire.cli.{verb}").command, verb, _root())]
+        command = import_module(f"cartwire.cli.{verb}").command
+        parts += [f"## cartwire {verb}\n", _help(command, verb, _root())]
+        if isinstance(command, click.Group):
+            group = click.Context(command, info_name=verb, parent=_root(), **WIDTHS)
+            parts += [_help(each, name, group) for name, each in command.commands.items()]
     return "\n".join(parts)
 
 
@@ -73,7 +77,7 @@ def _settings() -> str:
     rows = []
     for field in Settings.model_fields.values():
         name = field.alias or ""
-        default = "required" if field.is_required() else f"`{_shown(field.default)}`" if field.default != "" else "empty"
+        default = "required" if field.is_required() else f"`{_shown(field.default)}`" if str(field.default) else "empty"
         rows.append(f"| `{name}` | {default} | {described[name]} | {HOW_TO_GET.get(name, '')} |")
     text = "Read from the process environment first, then `.env`, which `make setup` copies from `.env.example`.\n"
     head = ["| variable | default | what it is | where to get it |", "| --- | --- | --- | --- |"]

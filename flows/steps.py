@@ -17,6 +17,7 @@ from activation.fold import fold
 from activation.freeze import freeze_stage
 from activation.lists import check_list_sources, create_missing
 from activation.publish import publish_ledger_views, publish_marts
+from activation.received import read_iterable_ids
 from activation.settle import resolve_unknown
 from activation.standstill import note_settled, still_since
 from activation.verdicts import NEVER_HELD
@@ -28,8 +29,10 @@ from clients.commercetools import CommercetoolsClient
 from flows.build_state import model_keys
 from flows.context import Run
 from flows.dbt import build_everything, build_withdrawals
+from flows.inbox import waiting
 from flows.kinds import Contracts, check_kinds, event_models, kinds_switched_on, transition_kinds
 from flows.upgrade import digest_of_rules
+from ingestion.consent_imports import load_consent_imports
 from ingestion.iterable import load_iterable, load_lists
 from ingestion.source import load_commercetools
 
@@ -94,7 +97,7 @@ def read_back(run: Run) -> None:
 
 
 def load(run: Run) -> None:
-    """commercetools and Iterable into `raw` and `raw_iterable`, which proves both keys; then the run's own row in `control`."""
+    """commercetools, Iterable and the inbox into `raw` and `raw_iterable`, which proves both keys; then the run's row in `control`."""
     settings = run.settings
     demand_project(run.warehouse, settings.warehouse, settings.ctp_project_key)
     source = CommercetoolsClient.from_settings(settings)
@@ -106,7 +109,10 @@ def load(run: Run) -> None:
     try:
         report = load_commercetools(run.warehouse, settings, client=source, progress=progress)
         run.loaded = dict(report.rows)
-        load_iterable(run.warehouse, settings, client=run.iterable)
+        inbox = waiting(run.ledger, run.warehouse)
+        load_iterable(run.warehouse, settings, client=run.iterable, webhooks=inbox.webhooks)
+        load_consent_imports(run.warehouse, settings.state_dir, inbox.imports)
+        run.ledger.note_inbox_read(inbox.up_to)
         if run.binds:  # not earlier: a mistyped key must not bind the ledger to nobody
             run.ledger.bind(*project_binding(settings), run.started_at)
         _choose_authorities(run, source)
@@ -137,6 +143,7 @@ def send_withdrawals(run: Run) -> None:
     if _is_still(run):
         return
     build_withdrawals(run.settings)
+    read_iterable_ids(run.warehouse, run.ledger)
     counts = freeze_stage(
         run.warehouse,
         run.ledger,

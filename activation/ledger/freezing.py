@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from activation.ledger.database import LedgerFile, transaction
+from activation.ledger.inbox import tighten_unread
 from activation.ledger.items import ConsentRow, NewItem
 from activation.ledger.machine import State
 from cartwire.clock import now_ms
@@ -74,6 +75,7 @@ class Freezing(LedgerFile):
                     [(run_id, stage, name, kind, rows) for (name, kind), rows in planned.items()],
                 )
                 db.executemany(UPSERT_CONSENT, ((*_consent_values(row), moment) for row in consent))
+                tighten_unread(db, moment)
         except sqlite3.IntegrityError as error:
             raise LedgerError(f"the stage {stage} cannot be frozen: {error}", run_id=run_id, stage=stage) from None
         return dict(planned)

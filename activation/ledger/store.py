@@ -1,7 +1,7 @@
 """The ledger: one SQLite file, the only copy of what was planned, sent and decided.
 
-Its parts are files of their own: runs, pauses, freezing, staging, sending, recovery, queries, folding. One process writes at a
-time, under the lease (the operator's switches and approvals excepted); others read through `activation.ledger.reading`.
+Its parts are files of their own: runs, pauses, freezing, inbox, staging, sending, recovery, queries, folding. One process writes at a
+time, under the lease (the operator's switches and approvals and the inbox of consent excepted); others read through `activation.ledger.reading`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 from activation.ledger.database import open_writer
 from activation.ledger.folding import Folding
 from activation.ledger.freezing import Freezing
+from activation.ledger.inbox import Inbox
 from activation.ledger.pauses import Pausing
 from activation.ledger.queries import Queries
 from activation.ledger.recovery import Recovering
@@ -18,7 +19,7 @@ from activation.ledger.runs import Runs
 from activation.ledger.staging import Staging
 
 
-class Ledger(Runs, Pausing, Freezing, Staging, Recovering, Queries, Folding):
+class Ledger(Runs, Pausing, Freezing, Inbox, Staging, Recovering, Queries, Folding):
     """The writing side of a run."""
 
     @classmethod
