@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from cartwire.errors import ConfigError
 from cartwire.settings import REPOSITORY
-from ingestion.consent_file import COLUMNS, Refused, Statement, allowed_places, read_file
+from ingestion.consent_file import COLUMNS, REFUSAL, Refused, Statement, allowed_places, read_file
 
 PLACES = frozenset({("email", "marketing"), ("sms", "marketing")})
 GOOD = {
@@ -130,3 +131,20 @@ def test_a_quote_left_open_refuses_the_whole_file(tmp_path: Path) -> None:
 
 def test_the_shipped_places_are_those_of_the_channels() -> None:
     assert allowed_places(REPOSITORY / "config") == PLACES
+
+
+def test_a_mended_file_of_refused_rows_is_imported_as_it_is(tmp_path: Path) -> None:
+    ([first], _) = read(write(tmp_path, GOOD))
+    ([again], refused) = read(write(tmp_path, {**GOOD, "line": "3", "reason": "no"}, header=(*COLUMNS, *REFUSAL)))
+    assert (again.event_key, refused) == (first.event_key, [])
+
+
+def test_the_example_of_the_reference_page_is_in_order(tmp_path: Path) -> None:
+    page = (REPOSITORY / "docs" / "reference" / "consent-import.md").read_text()
+    [example] = re.findall(r"```csv\n(.+?)```", page, re.DOTALL)
+    path = tmp_path / "consent.csv"
+    path.write_text(example)
+    statements, refused = read(path)
+    assert (len(statements), refused) == (2, [])
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == list(COLUMNS)
