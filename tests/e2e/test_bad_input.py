@@ -71,6 +71,7 @@ WRONG_ROWS = [
     ("identity_rules.csv", "same_address,20", "same_address,soon", 3, "priority"),
     ("iterable_channels.csv", "sms,marketing", "fax,marketing", 3, "channel"),
     ("iterable_lists.csv", "comment\n", "comment\nVIP,profiles.is_vip,yes,true,false,\n", 2, "is_enabled"),
+    ("iterable_subscription_sources.csv", "SMS,true", "SMS,often", 3, "is_by_person"),
     ("loyalty_fields.csv", "points,custom", "stars,custom", 3, "attribute"),
     ("markets.csv", ",EUR,", ",EURO,", 3, "currency_code"),
     ("objects.csv", "users,users,true", "users,users,maybe", 4, "is_enabled"),
