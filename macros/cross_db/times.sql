@@ -59,3 +59,15 @@ epoch_ms({{ expression }})
 {% macro duckdb__ts_minutes_between(earlier, later) -%}
 date_sub('minute', {{ earlier }}, {{ later }})
 {%- endmacro %}
+
+{# A date moved by whole years, at midnight UTC; the 29th of February becomes the 28th where a year has none. #}
+{% macro ts_add_years(expression, years) %}{{ return(adapter.dispatch('ts_add_years', 'cartwire')(expression, years)) }}{% endmacro %}
+{% macro duckdb__ts_add_years(expression, years) -%}
+cast({{ expression }} + to_years({{ years }}) as timestamp)
+{%- endmacro %}
+
+{# Text `YYYY-MM-DD` as a date; null for other text. #}
+{% macro try_date(expression) %}{{ return(adapter.dispatch('try_date', 'cartwire')(expression)) }}{% endmacro %}
+{% macro duckdb__try_date(expression) -%}
+try_cast({{ expression }} as date)
+{%- endmacro %}

@@ -55,6 +55,14 @@ mapped as (
     group by profile_id
 ),
 
+owned_there as (
+    select
+        market_code,
+        {{ list_agg_ordered('field', 'field') }} as fields_of_iterable
+    from {{ ref('int_profiles__fields_of_iterable') }}
+    group by market_code
+),
+
 joined as (
     select
         profiles.profile_id,
@@ -104,6 +112,7 @@ joined as (
         metrics.top_categories,
         metrics.last_cart_at,
         coalesce(mapped.attributes, []) as attributes,
+        coalesce(owned_there.fields_of_iterable, []) as fields_of_iterable,
         coalesce(consent.consent, []) as consent,
         coalesce(consent.has_messageable_channel, false) as has_messageable_channel
     from profiles
@@ -116,13 +125,17 @@ joined as (
     left join consent on profiles.profile_id = consent.profile_id
     left join holders on profiles.profile_id = holders.profile_id
     left join mapped on profiles.profile_id = mapped.profile_id
+    left join owned_there on profiles.market_code = owned_there.market_code
 ),
 
 listed as (
     select
         *,
         {{ list_of_present(list_append(
-            list_append(profile_field_list(), 'attributes'),
+            list_where(
+                list_append(profile_field_list(), 'attributes'), 'entry',
+                'not ' ~ list_has('fields_of_iterable', 'entry.field')
+            ),
             list_map('consent', 'entry', struct_of([
                 ('field', "'consent.' || entry.field"), ('type', "'string'"), ('value', 'entry.value')
             ]))

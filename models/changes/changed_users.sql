@@ -135,6 +135,15 @@ written as (
         delivered_fields.value
     from opened
     inner join delivered_fields on opened.baseline_person_key = delivered_fields.person_key
+    -- what was left to Iterable since is not ours to clear
+    where
+        not exists (
+            select 1
+            from {{ ref('int_profiles__fields_of_iterable') }} as fields_of_iterable
+            where
+                opened.market_code = fields_of_iterable.market_code
+                and delivered_fields.field = fields_of_iterable.field
+        )
 ),
 
 found as (

@@ -1,9 +1,8 @@
--- Grain: statement_id, profile_id. What changed for a person, channel and purpose, and when. The
--- first time we see a record tells what is, not what changed, unless the record was made while we
--- were looking.
+-- Grain: statement_id, profile_id. What changed for a person, channel and purpose, under the rule of
+-- the person's market, and when. The first time we see a record tells what is, not what changed,
+-- unless the record was made while we were looking.
 with statements as (
-    select * from {{ ref('int_consent__statements') }}
-    where is_decisive
+    select * from {{ ref('int_consent__weighed') }}
 ),
 
 history_start as (
@@ -14,9 +13,10 @@ history_start as (
 compared as (
     select
         *,
-        coalesce(lag(status) over (
+        coalesce(lag(status_after) over (
             partition by profile_id, channel, purpose order by statement_number
-        ), 'unknown') as from_status
+        ), 'unknown') as from_status,
+        coalesce(status_after, 'unknown') as to_status
     from statements
 ),
 
@@ -29,7 +29,7 @@ changes as (
         compared.channel,
         compared.purpose,
         compared.from_status,
-        compared.status as to_status,
+        compared.to_status,
         compared.source,
         compared.resource_type,
         compared.resource_id,
@@ -38,7 +38,7 @@ changes as (
     from compared
     cross join history_start
     where
-        compared.from_status <> compared.status
+        compared.from_status <> compared.to_status
         and (
             compared.is_seen_changing
             or (

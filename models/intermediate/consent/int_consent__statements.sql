@@ -8,6 +8,7 @@ with people as (
 
 shop_statements as (
     select
+        'commercetools' as system,
         statements.resource_type,
         statements.resource_id,
         statements.field_path,
@@ -20,7 +21,11 @@ shop_statements as (
         statements.stated_at,
         statements.learned_at,
         statements.created_at,
-        not statements.is_first_seen as is_seen_changing
+        not statements.is_first_seen as is_seen_changing,
+        true as is_explicit,
+        statements.legal_basis,
+        statements.policy_version,
+        statements.proof_reference
     from {{ ref('stg_commercetools__consent_statements') }} as statements
     left join {{ ref('stg_commercetools__customers') }} as customers
         on statements.customer_id = customers.customer_id
@@ -28,26 +33,61 @@ shop_statements as (
 
 iterable_statements as (
     select
-        source as resource_type,
-        event_id as resource_id,
-        'iterable' as field_path,
-        'customer:' || user_id as customer_subject,
-        'email:' || email as email_subject,
-        email,
-        channel,
-        purpose,
-        'withdrawn' as status,
-        stated_at,
-        learned_at,
-        stated_at as created_at,
-        source = 'iterable_unsubscribe' as is_seen_changing
-    from {{ ref('int_consent__iterable_withdrawals') }}
+        'iterable' as system,
+        said.resource_type,
+        said.event_id as resource_id,
+        said.event_type as field_path,
+        'customer:' || customers.customer_id as customer_subject,
+        'email:' || said.email as email_subject,
+        said.email,
+        said.channel,
+        said.purpose,
+        said.status,
+        said.stated_at,
+        said.learned_at,
+        said.stated_at as created_at,
+        said.resource_type = 'iterable_event' as is_seen_changing,
+        said.is_by_person as is_explicit,
+        cast(null as varchar) as legal_basis,
+        cast(null as varchar) as policy_version,
+        cast(null as varchar) as proof_reference
+    from {{ ref('int_consent__iterable_statements') }} as said
+    left join {{ ref('stg_commercetools__customers') }} as customers
+        on said.user_id = customers.customer_id
+),
+
+-- what was collected elsewhere is the person's own word where somebody can show the proof
+imported_statements as (
+    select
+        'import' as system,
+        'imports' as resource_type,
+        said.event_key as resource_id,
+        said.source as field_path,
+        'customer:' || customers.customer_id as customer_subject,
+        'email:' || said.email as email_subject,
+        said.email,
+        said.channel,
+        said.purpose,
+        said.status,
+        said.stated_at,
+        said.learned_at,
+        said.stated_at as created_at,
+        true as is_seen_changing,
+        said.proof_reference is not null as is_explicit,
+        said.legal_basis,
+        said.policy_version,
+        said.proof_reference
+    from {{ ref('stg_imports__consent_statements') }} as said
+    left join {{ ref('stg_commercetools__customers') }} as customers
+        on said.customer_id = customers.customer_id
 ),
 
 unioned as (
     select * from shop_statements
     union all
     select * from iterable_statements
+    union all
+    select * from imported_statements
 ),
 
 named as (
@@ -57,12 +97,7 @@ named as (
             "concat_ws(chr(31), resource_type, resource_id, field_path, channel, purpose, status, "
             ~ ts_iso('stated_at') ~ ")"
         ) }}, 32) as statement_id,
-        case status
-            when 'withdrawn' then 3
-            when 'denied' then 2
-            when 'granted' then 1
-            else 0
-        end as restriction
+        {{ consent_restriction('status') }} as restriction
     from unioned
 ),
 
@@ -92,37 +127,43 @@ keyed as (
     inner join people as profiles on attributed.profile_id = profiles.profile_id
 ),
 
--- Taking a tick away is no refusal, but it ends the grant that the same field gave. Iterable also
--- records the unsubscribes that we asked for: after a refusal its word says nothing new.
+-- Taking a tick away is no refusal, but it ends the grant that the same field gave.
 ordered as (
     select
         *,
         resource_type || resource_id || field_path as said_in,
-        last_value(case when restriction > 0 then said_in || status end ignore nulls)
-            over (
-                partition by profile_id, channel, purpose
-                order by stated_at, restriction, learned_at, statement_id
-                rows between unbounded preceding and 1 preceding
-            ) as word_before,
-        last_value(case when restriction > 0 then status end ignore nulls)
-            over (
-                partition by profile_id, channel, purpose
-                order by stated_at, restriction, learned_at, statement_id
-                rows between unbounded preceding and 1 preceding
-            ) as status_before
+        last_value(
+            case when status <> 'unknown' then resource_type || resource_id || field_path || status end
+            ignore nulls
+        ) over (
+            partition by profile_id, channel, purpose, system
+            order by stated_at, restriction, learned_at, statement_id
+            rows between unbounded preceding and 1 preceding
+        ) as word_before,
+        last_value(case when status <> 'unknown' then status end ignore nulls) over (
+            partition by profile_id, channel, purpose
+            order by stated_at, restriction, learned_at, statement_id
+            rows between unbounded preceding and 1 preceding
+        ) as status_before
     from keyed
 ),
 
+-- Iterable also records what programs told it, this one among them: where that repeats what was
+-- decided before, nobody said anything.
 weighed as (
     select
         *,
-        (
-            restriction > 0
-            and not coalesce(
-                field_path = 'iterable' and status_before in ('denied', 'withdrawn'), false
-            )
-        )
-        or coalesce(word_before = said_in || 'granted', false) as is_decisive
+        case
+            when status = 'unknown' then coalesce(word_before in (
+                said_in || 'granted', said_in || 'pending'
+            ), false)
+            when resource_type = 'iterable_event' and not is_explicit
+                then not coalesce(
+                    (status_before in ('denied', 'withdrawn') and status = 'withdrawn')
+                    or status_before = status, false
+                )
+            else true
+        end as is_decisive
     from ordered
 ),
 
@@ -136,6 +177,7 @@ sourced as (
         channel,
         purpose,
         status,
+        system,
         resource_type || '.' || field_path as source,
         resource_type,
         resource_id,
@@ -143,7 +185,11 @@ sourced as (
         learned_at,
         created_at,
         is_seen_changing,
+        is_explicit,
         is_decisive,
+        legal_basis,
+        policy_version,
+        proof_reference,
         row_number() over (
             partition by profile_id, channel, purpose
             order by stated_at, restriction, learned_at, statement_id

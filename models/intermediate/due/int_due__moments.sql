@@ -15,6 +15,16 @@ carts as (
     where due_at is not null and profile_id is not null
 ),
 
+consent as (
+    select * from {{ ref('int_consent__state') }}
+    where due_at is not null
+),
+
+rules as (
+    select * from {{ ref('consent_rules') }}
+    where is_enabled
+),
+
 moments as (
     select
         'cart_abandoned' as kind,
@@ -38,6 +48,33 @@ moments as (
         cart_id as subject,
         due_at
     from carts
+
+    union all
+
+    -- a grant that expires, a birthday from which on it counts
+    select
+        'consent' as kind,
+        profile_id || '-' || channel || '-' || purpose as subject,
+        due_at
+    from consent
+
+    union all
+
+    select
+        'consent_rules' as kind,
+        rule_id as subject,
+        valid_from as due_at
+    from rules
+    where valid_from is not null
+
+    union all
+
+    select
+        'consent_rules' as kind,
+        rule_id as subject,
+        valid_until as due_at
+    from rules
+    where valid_until is not null
 )
 
 select * from moments

@@ -58,6 +58,7 @@ gathered as (
                 then coalesce(baskets.phone_country_code, baskets.country_code)
             else coalesce(customers.phone_country_code, customers.country_code)
         end as phone_country_code,
+        customers.date_of_birth,
         coalesce(customers.locale, baskets.locale) as stated_locale,
         coalesce(customers.country_code, baskets.country_code) as stated_country_code,
         coalesce(customers.store_key, baskets.store_key) as store_key,
@@ -116,6 +117,7 @@ described as (
         placed.first_name,
         placed.last_name,
         placed.company_name,
+        placed.date_of_birth,
         placed.phone_raw,
         coalesce(placed.phone_country_code, markets.phone_country) as phone_country_code,
         coalesce(placed.stated_locale, markets.locale) as locale,

@@ -12,11 +12,16 @@ final as (
         purpose,
         status,
         is_decisive,
+        is_explicit,
+        system,
         source,
         resource_type,
         resource_id,
         stated_at,
-        learned_at
+        learned_at,
+        legal_basis,
+        policy_version,
+        proof_reference
     from statements
 )
 

@@ -15,20 +15,41 @@ meanings as (
     select * from {{ ref('consent_fields') }}
 ),
 
+evidence as (
+    select * from {{ ref('consent_evidence') }}
+),
+
 words as (
     select * from {{ ref('base_commercetools__consent_words') }}
 ),
 
-said as (
+placed as (
     select
         words.*,
-        configured.channel,
-        configured.purpose
+        {{ market_of('words.store_key', 'words.country_code') }} as market_code
     from words
+),
+
+said as (
+    select
+        placed.*,
+        configured.channel,
+        configured.purpose,
+        evidence.email_path,
+        evidence.stated_at_path,
+        evidence.legal_basis,
+        evidence.policy_version_path,
+        evidence.proof_path
+    from placed
     inner join configured
         on
-            words.resource_type = configured.resource
-            and words.field_path = configured.field_path
+            placed.resource_type = configured.resource
+            and placed.field_path = configured.field_path
+    left join evidence
+        on
+            placed.resource_type = evidence.resource
+            and placed.field_path = evidence.field_path
+    where evidence.container is null or evidence.container = placed.container
 ),
 
 -- a value that config/consent_fields.csv does not list says nothing that may be relied on
@@ -36,59 +57,115 @@ understood as (
     select
         said.*,
         case
-            when said.value_text is not null then coalesce(meanings.status, 'unknown')
+            when said.value_text is not null
+                then coalesce(own_market.status, every_market.status, 'unknown')
         end as status
     from said
-    left join meanings
+    left join meanings as own_market
         on
-            said.resource_type = meanings.resource
-            and said.field_path = meanings.field_path
-            and said.channel = meanings.channel
-            and said.purpose = meanings.purpose
-            and lower(said.value_text) = lower(meanings.value)
+            said.resource_type = own_market.resource
+            and said.field_path = own_market.field_path
+            and said.channel = own_market.channel
+            and said.purpose = own_market.purpose
+            and said.market_code = own_market.market_code
+            and lower(said.value_text) = lower(own_market.value)
+    left join meanings as every_market
+        on
+            said.resource_type = every_market.resource
+            and said.field_path = every_market.field_path
+            and said.channel = every_market.channel
+            and said.purpose = every_market.purpose
+            and every_market.market_code = '*'
+            and lower(said.value_text) = lower(every_market.value)
+),
+
+evidence_words as (
+    select * from words
+    where
+        exists (
+            select 1 from evidence
+            where
+                words.resource_type = evidence.resource
+                and words.field_path in (
+                    evidence.email_path,
+                    evidence.stated_at_path,
+                    evidence.policy_version_path,
+                    evidence.proof_path
+                )
+        )
+),
+
+witnessed as (
+    select
+        understood.*,
+        {{ try_ts_from_iso('stated.value_text') }} as own_time,
+        {{ fold_email('addressed.value_text') }} as object_email,
+        policy.value_text as policy_version,
+        proof.value_text as proof_reference
+    from understood
+    {% for alias, path in [
+        ('stated', 'stated_at_path'), ('addressed', 'email_path'), ('policy', 'policy_version_path'), ('proof', 'proof_path')
+    ] %}
+        left join evidence_words as {{ alias }}
+            on
+                understood.resource_type = {{ alias }}.resource_type
+                and understood.resource_id = {{ alias }}.resource_id
+                and understood.version = {{ alias }}.version
+                and understood.{{ path }} = {{ alias }}.field_path
+    {% endfor %}
 ),
 
 sequenced as (
     select
         *,
         lag(status) over field_versions as status_before,
+        lag(own_time) over field_versions as own_time_before,
         row_number() over field_versions as version_number
-    from understood
+    from witnessed
     window field_versions as (
         partition by resource_type, resource_id, field_path, channel, purpose order by version
     )
 ),
 
+-- who says the same once more says something where the field has a time of its own
 spoken as (
     select
         *,
         version_number = 1 as is_first_seen
     from sequenced
-    where coalesce(status, 'unknown') <> coalesce(status_before, 'unknown')
+    where
+        coalesce(status, 'unknown') <> coalesce(status_before, 'unknown')
+        or (status is not null and own_time is distinct from own_time_before)
 ),
 
--- The first version we have of a customer may be years younger than the word itself. Then the
--- benefit of the doubt goes against sending: a grant is as old as the record, a refusal as young as
--- this version. At checkout people say it when the order or cart is made.
+-- A field's own time counts, unless it lies ahead of the version that has it. Else the first version
+-- we have of a customer may be years younger than the word itself. Then the benefit of the doubt
+-- goes against sending: a grant is as old as the record, a refusal as young as this version. At
+-- checkout people say it when the order or cart is made.
 dated as (
     select
         resource_type,
         resource_id,
         version,
         customer_id,
-        email,
+        case when resource_type = 'custom_objects' then object_email else email end as email,
+        market_code,
         field_path,
         channel,
         purpose,
         coalesce(status, 'unknown') as status,
         case
+            when status is not null and own_time <= last_modified_at then own_time
             when is_first_seen and (resource_type <> 'customers' or status = 'granted')
                 then created_at
             else last_modified_at
         end as stated_at,
         learned_at,
         created_at,
-        is_first_seen
+        is_first_seen,
+        legal_basis,
+        policy_version,
+        proof_reference
     from spoken
 )
 

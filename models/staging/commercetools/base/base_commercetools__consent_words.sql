@@ -1,21 +1,22 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
-    pre_hook="{{ forget_vanished_versions(['customers', 'orders', 'carts'], 'resource_id', 'resource_type') }}"
+    pre_hook="{{ forget_vanished_versions(['customers', 'orders', 'carts', 'custom_objects'], 'resource_id', 'resource_type') }}"
 ) }}
 -- Grain: resource_type, resource_id, version, field_path. What each version of a record has in a
--- configured consent field. A version never changes, so each is opened once per path; paths that
--- config/consent_fields.csv no longer names stay and are not read. Stage 1 of a sync builds this
--- first: it reads ids, addresses and consent paths only, so nothing in a document can make it fail.
-{%- set resources = ['customers', 'orders', 'carts'] %}
+-- configured consent field, or in a field that says when, by which text or with what proof. A
+-- version never changes, so each is opened once per path; paths that config/ no longer names stay
+-- and are not read. Stage 1 of a sync builds this first: it reads ids, addresses, stores and consent
+-- paths only, so nothing in a document can make it fail.
+{%- set resources = ['customers', 'orders', 'carts', 'custom_objects'] %}
 {%- set opened_keys = {
-    'id': 'text', 'customerId': 'text', 'email': 'text', 'customerEmail': 'text', 'custom': 'json'
+    'id': 'text', 'customerId': 'text', 'email': 'text', 'customerEmail': 'text', 'custom': 'json', 'container': 'text',
+    'country': 'text', 'store': {'key': 'text'}, 'stores': [{'key': 'text'}],
+    'addresses': [{'id': 'text', 'country': 'text'}],
+    'defaultShippingAddressId': 'text', 'defaultBillingAddressId': 'text'
 } %}
 with configured as (
-    select distinct
-        resource,
-        field_path
-    from {{ ref('consent_fields') }}
+    {{ consent_paths() }}
 ),
 
 unopened as (
@@ -63,6 +64,10 @@ words as (
         case when resource_type = 'customers' then resource_id else doc.customerId end
             as customer_id,
         {{ fold_email('coalesce(doc.customerEmail, doc.email)') }} as email,
+        doc.container,
+        coalesce(doc.store.key, {{ list_first('doc.stores') }}.key) as store_key,
+        coalesce(doc.country, {{ preferred_address('doc.addresses', 'doc') }}.country)
+            as country_code,
         -- nearly every path is one of custom fields: those are opened once, not with each path
         case
             when field_path like 'custom.%'

@@ -24,6 +24,7 @@ opened as (
             'firstName': 'text',
             'lastName': 'text',
             'companyName': 'text',
+            'dateOfBirth': 'text',
             'locale': 'text',
             'stores': [{'key': 'text'}],
             'customerGroup': {'id': 'text'},
@@ -62,6 +63,7 @@ renamed as (
         nullif(trim(doc.firstName), '') as first_name,
         nullif(trim(doc.lastName), '') as last_name,
         nullif(trim(doc.companyName), '') as company_name,
+        {{ try_date('doc.dateOfBirth') }} as date_of_birth,
         doc.locale,
         {{ list_first('doc.stores') }}.key as store_key,
         coalesce(
