@@ -1,6 +1,6 @@
--- Grain: statement_id, profile_id. What changed for a person, channel and purpose, under the rule of
--- the person's market, and when. The first time we see a record tells what is, not what changed,
--- unless the record was made while we were looking.
+-- Grain: statement_id, profile_id. What changed for a person, channel and purpose, under the rule
+-- of the person's market, and when. The first time we see a record tells what is, not what
+-- changed, unless the record was made while we were looking.
 with statements as (
     select * from {{ ref('int_consent__weighed') }}
 ),

@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
--- Grain: profile_id, channel, purpose. What each person's consent is at this run's instant, who said
--- so, by which rule, and when time alone will change it.
+-- Grain: profile_id, channel, purpose. What each person's consent is at this run's instant, who
+-- said so, by which rule, and when time alone will change it.
 with profiles as (
     select
         described.profile_id,
@@ -67,10 +67,10 @@ gathered as (
         winners.proof_reference,
         {{ ts_add_hours('winners.stated_at', '24 * rules.expires_after_days') }} as expires_at,
         {{ ts_add_years('profiles.date_of_birth', 'rules.minimum_age') }} as old_enough_at,
-        exists (
+        exists(
             select 1 from suppressed
             where
-                suppressed.profile_id = profiles.profile_id
+                profiles.profile_id = suppressed.profile_id
                 and suppressed.channel in ('*', rules.channel)
         ) as is_suppressed
     from profiles

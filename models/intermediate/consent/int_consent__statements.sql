@@ -133,8 +133,10 @@ ordered as (
         *,
         resource_type || resource_id || field_path as said_in,
         last_value(
-            case when status <> 'unknown' then resource_type || resource_id || field_path || status end
-            ignore nulls
+            case
+                when status <> 'unknown'
+                    then resource_type || resource_id || field_path || status
+            end ignore nulls
         ) over (
             partition by profile_id, channel, purpose, system
             order by stated_at, restriction, learned_at, statement_id
@@ -154,9 +156,10 @@ weighed as (
     select
         *,
         case
-            when status = 'unknown' then coalesce(word_before in (
-                said_in || 'granted', said_in || 'pending'
-            ), false)
+            when status = 'unknown'
+                then coalesce(word_before in (
+                    said_in || 'granted', said_in || 'pending'
+                ), false)
             when resource_type = 'iterable_event' and not is_explicit
                 then not coalesce(
                     (status_before in ('denied', 'withdrawn') and status = 'withdrawn')

@@ -4,7 +4,9 @@
 -- rule gave the person after it.
 {%- set systems = ['commercetools', 'iterable', 'import'] %}
 {%- set words_after = [] %}
-{%- for system in systems %}{% do words_after.append(confirmed_word('word_in_' ~ system, 'is_confirmed')) %}{% endfor %}
+{%- for system in systems %}
+    {%- do words_after.append(confirmed_word('word_in_' ~ system, 'is_confirmed')) %}
+{%- endfor %}
 with profiles as (
     select
         profile_id,
@@ -37,7 +39,9 @@ considered as (
     where
         statements.is_decisive
         and (
-            rules.source_of_truth not in ('{{ systems | join("', '") }}')
+            rules.source_of_truth not in (
+                '{{ systems | join("', '") }}'
+            )
             or rules.source_of_truth = statements.system
         )
 ),

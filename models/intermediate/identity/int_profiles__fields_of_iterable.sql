@@ -1,5 +1,5 @@
--- Grain: market_code, field. The profile fields that config/consent_rules.csv leaves to Iterable, per
--- market: nothing is ever written to them.
+-- Grain: market_code, field. The profile fields that config/consent_rules.csv leaves to Iterable,
+-- per market: nothing is ever written to them.
 with fields as (
     select distinct attribute
     from {{ ref('consent_rules') }}

@@ -138,10 +138,10 @@ spoken as (
         or (status is not null and own_time is distinct from own_time_before)
 ),
 
--- A field's own time counts, unless it lies ahead of the version that has it. Else the first version
--- we have of a customer may be years younger than the word itself. Then the benefit of the doubt
--- goes against sending: a grant is as old as the record, a refusal as young as this version. At
--- checkout people say it when the order or cart is made.
+-- A field's own time counts, unless it lies ahead of the version that has it. Else the first
+-- version we have of a customer may be years younger than the word itself. Then the benefit of the
+-- doubt goes against sending: a grant is as old as the record, a refusal as young as this version.
+-- At checkout people say it when the order or cart is made.
 dated as (
     select
         resource_type,

@@ -6,8 +6,8 @@
 -- Grain: resource_type, resource_id, version, field_path. What each version of a record has in a
 -- configured consent field, or in a field that says when, by which text or with what proof. A
 -- version never changes, so each is opened once per path; paths that config/ no longer names stay
--- and are not read. Stage 1 of a sync builds this first: it reads ids, addresses, stores and consent
--- paths only, so nothing in a document can make it fail.
+-- and are not read. Stage 1 of a sync builds this first: it reads ids, addresses, stores and
+-- consent paths only, so nothing in a document can make it fail.
 {%- set resources = ['customers', 'orders', 'carts', 'custom_objects'] %}
 {%- set opened_keys = {
     'id': 'text', 'customerId': 'text', 'email': 'text', 'customerEmail': 'text', 'custom': 'json', 'container': 'text',
