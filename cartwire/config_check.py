@@ -7,7 +7,7 @@ documented, what dbt builds and what is checked here is one table:
     unique, references (seed.column), forbidden (values), exactly_one (a value that one row must have),
     one_of (columns of which one must be filled), pattern_by (another column: its value -> pattern here), personal (never shown).
 
-`unique_grain` tests of a seed are checked too. The first wrong row is reported; nothing is written.
+`unique_grain` and `rules_do_not_tie` tests of a seed are checked too. The first wrong row is reported; nothing is written.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import zoneinfo
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """One CSV file: its columns and the sets of columns that no two rows may agree in."""
+    """One CSV file: its columns, the sets of columns that no two rows may agree in, and those by which rules could tie."""
 
     name: str
     columns: tuple[Column, ...]
     grains: tuple[tuple[str, ...], ...]
+    ties: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ def check_config(folder: Path) -> None:
             for column in table.seed.columns:
                 _check_value(table.seed, number, column, row, tables)
         _check_sets(table)
+        _check_ties(table)
 
 
 def read_seeds(folder: Path) -> tuple[Seed, ...]:
@@ -97,7 +100,8 @@ def _seed(entry: Mapping[str, Any]) -> Seed:
     columns = tuple(Column(column["name"], column.get("meta", {}).get("cartwire", {})) for column in entry["columns"])
     tests = [test["unique_grain"]["arguments"]["columns"] for test in entry.get("data_tests", []) if "unique_grain" in test]
     unique = [[column.name] for column in columns if column.rules.get("unique")]
-    return Seed(entry["name"], columns, tuple(tuple(grain) for grain in [*tests, *unique]))
+    ties = [test["rules_do_not_tie"]["arguments"] for test in entry.get("data_tests", []) if "rules_do_not_tie" in test]
+    return Seed(entry["name"], columns, tuple(tuple(grain) for grain in [*tests, *unique]), ties[0] if ties else None)
 
 
 def _read(path: Path, seed: Seed) -> Table:
@@ -184,6 +188,26 @@ def _check_sets(table: Table) -> None:
         if len(numbers) != 1:
             message = f"{len(numbers)} rows say {wanted}; allowed: exactly one."
             raise _refusal(table.seed, numbers[1] if numbers else 1, column.name, message)
+
+
+def _check_ties(table: Table) -> None:
+    """Two rules that name equally many columns must not fit the same case at the same instant (tests/dbt/generic/)."""
+    if table.seed.ties is None:
+        return
+    subject, scope = table.seed.ties["subject"], table.seed.ties["scope"]
+    enabled = [(number, row) for number, row in table.numbered() if row["is_enabled"] == "true"]
+    for (number, row), (other_number, other) in combinations(enabled, 2):
+        if (
+            row[subject] == other[subject]
+            and [row[name] for name in scope].count("*") == [other[name] for name in scope].count("*")
+            and all(row[name] == other[name] or "*" in (row[name], other[name]) for name in scope)
+            and (row["valid_from"] or "0") < (other["valid_until"] or "9")
+            and (other["valid_from"] or "0") < (row["valid_until"] or "9")
+        ):
+            message = (
+                f"ties with row {number}: both name equally much and could fit one person; name more in one, or switch it off."
+            )
+            raise _refusal(table.seed, other_number, scope[0], message)
 
 
 def _refusal(seed: Seed, number: int, column: str, message: str) -> ConfigError:

@@ -1,7 +1,7 @@
--- Grain: subject, channel, purpose. What each person or guest address last said outside Iterable, as
--- far as the rules of the market let that system speak; a customer who was deleted is out of every
--- channel from then on. Part of stage 1 of a sync: built before everything else, without tests, from
--- ids, addresses and consent paths only.
+-- Grain: subject, channel, purpose. What each person or guest address last said outside Iterable,
+-- as far as the rules of the market let that system speak; a customer who was deleted is out of
+-- every channel from then on. Part of stage 1 of a sync: built before everything else, without
+-- tests, from ids, addresses, stores and consent paths only.
 with rules as (
     select * from {{ ref('int_consent__rules') }}
 ),

@@ -38,7 +38,9 @@ CHANGED = (
 )
 _FOUND = ("stg_iterable__lists", "stg_iterable__list_members", "stg_iterable__purchases", "int_lists__kept", "int_lists__flags",
     "int_orders__found_at_iterable")  # fmt: skip
-_SELECTED = ("resource_type:seed", "stg_iterable__users", "stg_iterable__user_fields", *_FOUND, "activation", "changes")
+_RULES = ("stg_iterable__consent_events", "stg_imports__consent_statements", "int_consent__rules",
+    "int_profiles__fields_of_iterable")  # fmt: skip
+_SELECTED = ("resource_type:seed", "stg_iterable__users", "stg_iterable__user_fields", *_FOUND, *_RULES, "activation", "changes")
 _LINES = """struct(line_number bigint, product_id varchar, sku varchar, product_name varchar, quantity bigint,
     unit_price decimal(28,12), line_total decimal(28,4), category_breadcrumbs varchar[], is_gift boolean,
     image_url varchar, product_url varchar)[]"""
@@ -105,8 +107,8 @@ create table marts.products (product_id varchar, sku varchar, product_name varch
 create table intermediate.int_consent__changes (profile_id varchar, channel varchar, purpose varchar,
     from_status varchar, to_status varchar, changed_at timestamp);
 create table staging.stg_commercetools__consent_statements (resource_type varchar, resource_id varchar, version bigint,
-    customer_id varchar, email varchar, channel varchar, purpose varchar, status varchar, stated_at timestamp,
-    learned_at timestamp);
+    customer_id varchar, email varchar, market_code varchar, channel varchar, purpose varchar, status varchar,
+    stated_at timestamp, learned_at timestamp);
 """
 _LINE = {
     "line_number": 1, "product_id": "p1", "sku": "p1", "product_name": "Milk", "quantity": 2, "unit_price": 1.5,

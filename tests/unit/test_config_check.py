@@ -40,9 +40,10 @@ def test_the_shipped_files_are_right(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "before", "after", "row", "column", "allowed"),
     [
-        ("consent_fields.csv", "false,denied", "false,refused", 3, "status", "granted, denied, withdrawn"),
-        ("consent_fields.csv", "email,marketing,false", ",marketing,false", 3, "channel", "what matches"),
-        ("consent_fields.csv", "marketing,false,denied", "marketing,TRUE,denied", 3, "value", "once"),
+        ("consent_fields.csv", "false,denied", "false,refused", 3, "status", "granted, pending, denied, withdrawn"),
+        ("consent_fields.csv", "email,marketing,*,false", ",marketing,*,false", 3, "channel", "what matches"),
+        ("consent_fields.csv", "marketing,*,false,denied", "marketing,*,TRUE,denied", 3, "value", "once"),
+        ("consent_rules.csv", "withdrawal_wins,", "newest_wins,", 2, "source_of_truth", "most_recent, most_restrictive"),
         ("markets.csv", ",EUR,", ",EURO,", 3, "currency_code", "a currency_code of currencies.csv"),
         ("markets.csv", "Europe/Berlin", "Europe/Bärlin", 3, "time_zone", "IANA"),
         ("markets.csv", "{slug},false", "{slug},no", 3, "is_default", "true, false"),
@@ -69,6 +70,37 @@ def test_a_wrong_value_is_named_with_its_place_and_what_is_allowed(
     assert str(error).startswith(f"{file}, row {row}, column {column}: ")
     assert allowed in str(error)
     assert error.facts == {"file": file, "row": row, "column": column}
+
+
+RULES = "rule_id,attribute,market_code,channel,purpose,source_of_truth,valid_from,valid_until,is_enabled,comment\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "ties"),
+    [
+        ("a,consent,de,*,*,iterable,,,true,", "b,consent,*,email,*,import,,,true,", True),
+        ("a,consent,de,*,*,iterable,,,true,", "b,consent,de,email,*,import,,,true,", False),
+        ("a,consent,de,*,*,iterable,,,true,", "b,consent,us,*,*,import,,,true,", False),
+        ("a,consent,de,*,*,iterable,,,true,", "b,phoneNumber,de,*,*,iterable,,,true,", False),
+        ("a,consent,de,*,*,iterable,,,true,", "b,consent,de,*,*,import,,,false,", False),
+        ("a,consent,*,*,*,iterable,,2026-01-01 00:00:00,true,", "b,consent,*,*,*,import,2026-01-01 00:00:00,,true,", False),
+        ("a,consent,*,*,*,iterable,,2026-01-01 00:00:01,true,", "b,consent,*,*,*,import,2026-01-01 00:00:00,,true,", True),
+    ],
+)
+def test_two_rules_that_tie_are_refused_before_anything_is_built(folder: Path, first: str, second: str, ties: bool) -> None:
+    (folder / "consent_rules.csv").write_text(f"{RULES}{first}\n{second}\n", encoding="utf-8")
+    if not ties:
+        check_config(folder)
+        return
+    error = refusal(folder)
+    assert str(error).startswith("consent_rules.csv, row 3, column market_code: ties with row 2")
+
+
+def test_an_address_that_is_never_messaged_is_never_shown(folder: Path) -> None:
+    (folder / "consent_suppressions.csv").write_text("kind,value,channel,comment\naddress,ada.example.com,*,\n", encoding="utf-8")
+    error = refusal(folder)
+    assert "row 2, column value" in str(error)
+    assert "ada" not in str(error)
 
 
 def test_an_address_of_the_team_is_never_shown(folder: Path) -> None:

@@ -39,9 +39,7 @@ considered as (
     where
         statements.is_decisive
         and (
-            rules.source_of_truth not in (
-                '{{ systems | join("', '") }}'
-            )
+            rules.source_of_truth in ('most_recent', 'most_restrictive', 'withdrawal_wins')
             or rules.source_of_truth = statements.system
         )
 ),

@@ -1,7 +1,6 @@
 {# Two enabled rules that name equally many columns must never fit the same person at the same instant: nobody could say which
-   of them decided. Validity is half-open, so a rule may begin where another ends. #}
-{% test rules_do_not_tie(model) %}
-{%- set scope = ['market_code', 'channel', 'purpose'] %}
+   of them decided. Validity is half-open, so a rule may begin where another ends. `scope`: columns in which * means any. #}
+{% test rules_do_not_tie(model, subject, scope) %}
 with rules as (
     select
         *,
@@ -18,7 +17,7 @@ select
 from rules as first
 inner join rules as second
     on
-        first.attribute = second.attribute
+        first.{{ subject }} = second.{{ subject }}
         and first.named_columns = second.named_columns
         and first.rule_id < second.rule_id
 where
