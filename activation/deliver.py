@@ -15,6 +15,7 @@ from activation.lane import LaneSender, Progress
 from activation.ledger import reasons
 from activation.ledger.store import Ledger
 from activation.settle import resolve_unknown
+from activation.subscribe import Subscriber
 from activation.unsubscribe import Unsubscriber
 from cartwire.clock import now_ms
 from cartwire.errors import LedgerError
@@ -61,11 +62,14 @@ def deliver(
     standstill: tuple[int, int, int] | None = None
     with LaneSender(ledger, client, run_id, stage, progress=progress, is_shadow=is_shadow) as sender:
         unsubscriber = Unsubscriber(sender, visibility_s)
-        while (staged := ledger.staged_count(run_id, stage)) or ledger.unknown_items(run_id):
+        subscriber = Subscriber(sender, visibility_s)
+        while ledger.staged_count(run_id, stage) or ledger.unknown_items(run_id):
             for lane, object_name in ledger.lanes(run_id, stage):
                 _hold_blocked(ledger, run_id, stage)
                 if object_name == "withdrawals":
                     unsubscriber.send_lane(lane)
+                elif object_name == "grants":
+                    subscriber.send_lane(lane, visible_before_ms=visible_before_ms)
                 else:
                     sender.send_lane(lane, object_name, visible_before_ms=visible_before_ms)
             unknown = ledger.unknown_items(run_id)
@@ -77,9 +81,9 @@ def deliver(
                 resolve_unknown(ledger, client, run_id, visibility_s=visibility_s, unknown_outcome=unknown_outcome, sleep=sleep)
                 read_back += len(unknown)
             _hold_blocked(ledger, run_id, stage)
-            reached = (staged, sender.requests, visible_before_ms)
+            reached = (ledger.staged_count(run_id, stage), sender.requests, visible_before_ms)
             if reached == standstill:
-                raise LedgerError(f"{staged} staged rows can be neither sent nor decided", run_id=run_id, stage=stage)
+                raise LedgerError(f"{reached[0]} staged rows can be neither sent nor decided", run_id=run_id, stage=stage)
             standstill = reached
         return DeliveryReport(
             requests=sender.requests, rows=sender.rows, throttled=sender.throttled, read_back=read_back, waited_s=waited_s

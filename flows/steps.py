@@ -46,6 +46,7 @@ MODELS_OF_THE_REST = (
     "changed_carts",
     "changed_events",
     "changed_lists",
+    "changed_grants",
 )
 MARTS = frozenset(
     (

@@ -59,3 +59,9 @@ epoch_ms({{ expression }})
 {% macro duckdb__ts_minutes_between(earlier, later) -%}
 date_sub('minute', {{ earlier }}, {{ later }})
 {%- endmacro %}
+
+{# As ts_add_hours, in seconds. #}
+{% macro ts_add_seconds(expression, seconds) %}{{ return(adapter.dispatch('ts_add_seconds', 'cartwire')(expression, seconds)) }}{% endmacro %}
+{% macro duckdb__ts_add_seconds(expression, seconds) -%}
+({{ expression }} + to_seconds(cast({{ seconds }} as bigint)))
+{%- endmacro %}

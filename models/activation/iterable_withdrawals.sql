@@ -1,6 +1,8 @@
--- Grain: subject, channel, purpose. What each person or guest address last said, by the shop's own
--- statements; a customer who was deleted is out of every channel from then on. Part of stage 1 of a
--- sync: built before everything else, without tests, from ids, addresses and consent paths only.
+-- Grain: subject, channel, purpose. What each person or guest address last said, by the shop's
+-- own statements; a customer who was deleted is out of every channel from then on. What
+-- somebody left at Iterable stands there already, unless a grant of ours came after it: then it
+-- is said again. Part of stage 1 of a sync: built before everything else, without tests, from
+-- ids, addresses and consent paths only.
 with statements as (
     select * from {{ ref('stg_commercetools__consent_statements') }}
 ),
@@ -49,6 +51,19 @@ words as (
     from statements
     union all
     select * from deletions
+    union all
+    select
+        'iterable_unsubscribes' as resource_type,
+        event_key as resource_id,
+        cast(null as bigint) as version,
+        customer_id,
+        email,
+        channel,
+        purpose,
+        'withdrawn' as status,
+        stated_at,
+        learned_at
+    from {{ ref('int_subscriptions__undone') }}
 ),
 
 newest as (

@@ -11,6 +11,13 @@ renamed as (
         {{ identifying_user_id('user_id') }} as user_id,
         {{ try_text_list('channel_ids') }} as iterable_channel_ids,
         coalesce(
+            {{ try_text_list(try_json_text_at('document', "'messageTypeIds'")) }},
+            {{ try_text_list(
+                "'[' || " ~ try_json_text_at('document', "'messageTypeId'") ~ " || ']'"
+            ) }}
+        ) as iterable_message_type_ids,
+        {{ try_json_text_at('document', "'unsubSource'") }} as unsubscribe_source,
+        coalesce(
             {{ json_value('document', 'emailListIds') }},
             {{ json_value('document', 'emailListId') }}
         ) is not null
@@ -28,6 +35,8 @@ select
     email,
     user_id,
     iterable_channel_ids,
+    iterable_message_type_ids,
+    unsubscribe_source,
     unsubscribed_at,
     read_at
 from renamed
