@@ -49,7 +49,7 @@ class Shipment:
 class LaneSender:
     """Sends for one stage of one run; a context manager, because it keeps threads. Counts what it did.
 
-    Args: is_shadow: claim and settle as accepted, and send nothing.
+    Args: is_shadow: claim and settle as accepted, and send nothing. between: called before each claim.
     """
 
     def __init__(
@@ -61,11 +61,13 @@ class LaneSender:
         *,
         progress: Progress | None = None,
         is_shadow: bool = False,
+        between: Callable[[], object] = lambda: None,
     ) -> None:
         self.ledger, self.client, self.run_id, self.stage = ledger, client, run_id, stage
         self.requests = self.rows = self.throttled = 0
         self._progress = progress or (lambda _object, _done, _rows: None)
         self._is_shadow = is_shadow
+        self._between = between
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="deliver")
         self._stop: CartwireError | None = None
         self._throttled_in_a_row = self._unreachable_in_a_row = 0
@@ -132,6 +134,7 @@ class LaneSender:
                 note(self._clear_for_takeoff(endpoint, flying))
             if self._is_stopped() or Signal.feature_absent in signals:
                 break
+            self._between()
             claim = self.ledger.claim(uuid.uuid4().hex, endpoint, one.item_ids, one.envelope, read_at_ms=one.read_at_ms)
             done += claim.held + claim.suppressed
             if claim.items and self._is_shadow:

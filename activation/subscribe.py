@@ -54,7 +54,7 @@ class Subscriber:
     Args: visibility_s: how long a read of Iterable may miss a write just made. before_request: called before each look.
     """
 
-    def __init__(self, sender: LaneSender, visibility_s: float, before_request: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, sender: LaneSender, visibility_s: float, before_request: Callable[[], object] = lambda: None) -> None:
         self._sender = sender
         self._is_additive = True
         self._visibility_ms = round(visibility_s * 1000)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from activation.ledger.database import LedgerFile
@@ -70,6 +72,15 @@ select max((select max(person.changed_at_ms) {PERSON_ROWS} and person.state = 'a
 from items where {OF_STAGE} and items.waits_for_person = 1
 """  # noqa: S608
 CLOCKS_DIFFER_MS = 300_000  # between Iterable's clock and ours, at most
+STAGED_PEOPLE = """
+select distinct item_values.email, items.person_key
+from items inner join item_values on item_values.item_id = items.item_id
+where items.run_id = :run_id and items.state = 'staged' and item_values.email in (select value from json_each(:emails))
+union
+select distinct item_values.user_id, items.person_key
+from items inner join item_values on item_values.item_id = items.item_id
+where items.run_id = :run_id and items.state = 'staged' and item_values.user_id in (select value from json_each(:user_ids))
+"""
 OWN_UNSUBSCRIBE = """
 select exists (
     select 1
@@ -169,6 +180,14 @@ class Staging(LedgerFile):
             },
         ).fetchone()
         return bool(row[0])
+
+    def staged_people(self, run_id: str, emails: Sequence[str], user_ids: Sequence[str]) -> dict[str, set[str]]:
+        """Address or user id → keys of the people of a run's staged rows who are called so."""
+        rows = self._db.execute(STAGED_PEOPLE, {"run_id": run_id, "emails": json.dumps(emails), "user_ids": json.dumps(user_ids)})
+        people: dict[str, set[str]] = {}
+        for name, person_key in rows:
+            people.setdefault(str(name), set()).add(str(person_key))
+        return people
 
     def _accepted_since(self, person_key: str, object_name: str, since_ms: int) -> list[str]:
         rows = self._db.execute(
