@@ -14,6 +14,7 @@ CRASH_POINTS = OF_A_DELIVERY | {
     "loaded-not-built",
     "frozen-history-not-moved",
     "marts-published-not-frozen",
+    "read-not-granted",
     "read-back-not-decided",
     "folded-not-published",
 }

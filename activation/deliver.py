@@ -14,7 +14,9 @@ from activation import crash_points
 from activation.lane import LaneSender, Progress
 from activation.ledger import reasons
 from activation.ledger.store import Ledger
+from activation.opt_out_watch import OptOutWatch
 from activation.settle import resolve_unknown
+from activation.subscribe import Subscriber
 from activation.unsubscribe import Unsubscriber
 from cartwire.clock import now_ms
 from cartwire.errors import LedgerError
@@ -41,6 +43,7 @@ def deliver(
     visibility_s: float,
     unknown_outcome: Mapping[str, str] | None = None,
     is_shadow: bool = False,
+    watch: OptOutWatch | None = None,
     progress: Progress | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> DeliveryReport:
@@ -50,6 +53,7 @@ def deliver(
         visibility_s: seconds until Iterable shows a write; people created or renamed are waited for that long.
         unknown_outcome: per object 'resend' or 'hold' (default) where a lost row cannot be read back.
         is_shadow: send nothing; what passes its claim is settled as accepted, with a mark.
+        watch: reads what people leave at Iterable before the first request and between requests; None for the withdrawals.
         sleep: waits for the visibility delay; the client waits for its tokens by itself.
         progress: called after each request with (object, rows done, rows of the object).
     Raises: DeliveryError where Iterable refuses the key, is not there, or keeps asking to wait. What was in flight is
@@ -59,13 +63,19 @@ def deliver(
     visible_before_ms = now_ms() - round(visibility_s * 1000)
     read_back, waited_s = 0, 0.0
     standstill: tuple[int, int, int] | None = None
-    with LaneSender(ledger, client, run_id, stage, progress=progress, is_shadow=is_shadow) as sender:
+    between: Callable[[], object] = watch.refresh if watch else _nothing
+    if watch and ledger.staged_count(run_id, stage):
+        watch.begin()
+    with LaneSender(ledger, client, run_id, stage, progress=progress, is_shadow=is_shadow, between=between) as sender:
         unsubscriber = Unsubscriber(sender, visibility_s)
-        while (staged := ledger.staged_count(run_id, stage)) or ledger.unknown_items(run_id):
+        subscriber = Subscriber(sender, visibility_s, before_request=between)
+        while ledger.staged_count(run_id, stage) or ledger.unknown_items(run_id):
             for lane, object_name in ledger.lanes(run_id, stage):
                 _hold_blocked(ledger, run_id, stage)
                 if object_name == "withdrawals":
                     unsubscriber.send_lane(lane)
+                elif object_name == "grants":
+                    subscriber.send_lane(lane, visible_before_ms=visible_before_ms)
                 else:
                     sender.send_lane(lane, object_name, visible_before_ms=visible_before_ms)
             unknown = ledger.unknown_items(run_id)
@@ -77,9 +87,9 @@ def deliver(
                 resolve_unknown(ledger, client, run_id, visibility_s=visibility_s, unknown_outcome=unknown_outcome, sleep=sleep)
                 read_back += len(unknown)
             _hold_blocked(ledger, run_id, stage)
-            reached = (staged, sender.requests, visible_before_ms)
+            reached = (ledger.staged_count(run_id, stage), sender.requests, visible_before_ms)
             if reached == standstill:
-                raise LedgerError(f"{staged} staged rows can be neither sent nor decided", run_id=run_id, stage=stage)
+                raise LedgerError(f"{reached[0]} staged rows can be neither sent nor decided", run_id=run_id, stage=stage)
             standstill = reached
         return DeliveryReport(
             requests=sender.requests, rows=sender.rows, throttled=sender.throttled, read_back=read_back, waited_s=waited_s
@@ -96,3 +106,7 @@ def _hold_blocked(ledger: Ledger, run_id: str, stage: str) -> None:
     by_person, by_purchase = ledger.blocked_rows(run_id, stage)
     ledger.hold_staged(by_person, reasons.PERSON_NOT_ACCEPTED)
     ledger.hold_staged(by_purchase, reasons.PURCHASE_NOT_ACCEPTED)
+
+
+def _nothing() -> None:
+    """Withdrawals have nothing to wait for or to look at."""

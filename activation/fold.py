@@ -17,8 +17,16 @@ if TYPE_CHECKING:
     from activation.ledger.store import Ledger
 
 _SQL = Path(__file__).parent / "sql"
-STEPS = ("fold_outcomes.sql", "fold_users.sql", "fold_carts.sql", "fold_lists.sql", "fold_merged.sql", "fold_gone.sql")
-"""Statements over `fold_items` and `fold_fields`, in this order."""
+STEPS = (
+    "fold_outcomes.sql",
+    "fold_users.sql",
+    "fold_carts.sql",
+    "fold_lists.sql",
+    "fold_subscriptions.sql",
+    "fold_merged.sql",
+    "fold_gone.sql",
+)
+"""Statements over `fold_items`, `fold_fields` and `fold_writes`, in this order."""
 _EMPTY = "empty_delivered.sql"
 
 
@@ -42,14 +50,19 @@ def rebuild_delivered(conn: duckdb.DuckDBPyConnection, ledger: Ledger) -> int:
 
 
 def _fold(conn: duckdb.DuckDBPyConnection, ledger: Ledger, *, empty_first: bool) -> int:
+    empty_first |= _is_of_before(conn)
     conn.execute((_SQL / "delivered_tables.sql").read_text())
     known = set() if empty_first else {row[0] for row in conn.execute("select settlement_id from delivered.folded").fetchall()}
-    fresh = ledger.unfolded_settlements(known)
-    if not fresh.settlement_ids and not empty_first:
+    leftovers = (
+        set() if empty_first else _numbers(conn, "select item_id from delivered.subscription_writes where not is_accepted")
+    )
+    fresh = ledger.unfolded_settlements(known, leftovers)
+    if not fresh.settlement_ids and not fresh.subscriptions.num_rows and not empty_first:
         return 0
     sources = {
         "fold_items": fresh.items,
         "fold_fields": fresh.fields,
+        "fold_writes": fresh.subscriptions,
         "fold_settlements": pa.table({"settlement_id": pa.array(fresh.settlement_ids, pa.string())}),
     }
     for name, table in sources.items():
@@ -68,3 +81,18 @@ def _fold(conn: duckdb.DuckDBPyConnection, ledger: Ledger, *, empty_first: bool)
         for name in sources:
             conn.unregister(name)
     return len(fresh.settlement_ids)
+
+
+def _numbers(conn: duckdb.DuckDBPyConnection, query: str) -> set[int]:
+    return {row[0] for row in conn.execute(query).fetchall()}
+
+
+def _is_of_before(conn: duckdb.DuckDBPyConnection) -> bool:
+    """Whether an earlier version folded into this warehouse, which knew no subscription writes: all is taken over again."""
+    tables = {
+        name
+        for (name,) in conn.execute(
+            "select table_name from information_schema.tables where table_schema = 'delivered' and table_catalog = current_database()"
+        ).fetchall()
+    }
+    return "folded" in tables and "subscription_writes" not in tables

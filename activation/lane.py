@@ -35,17 +35,21 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shipment:
-    """The rows meant for one request, and how its body and path are made of those that pass the claim."""
+    """The rows meant for one request, and how its body and path are made of those that pass the claim.
+
+    `read_at_ms`: when its people were read at Iterable, where the request depends on it.
+    """
 
     item_ids: Sequence[int]
     envelope: Callable[[Sequence[LedgerItem]], bytes]
     path_values: Callable[[Sequence[LedgerItem]], Mapping[str, str]] = lambda _: {}
+    read_at_ms: int | None = None
 
 
 class LaneSender:
     """Sends for one stage of one run; a context manager, because it keeps threads. Counts what it did.
 
-    Args: is_shadow: claim and settle as accepted, and send nothing.
+    Args: is_shadow: claim and settle as accepted, and send nothing. between: called before each claim.
     """
 
     def __init__(
@@ -57,15 +61,22 @@ class LaneSender:
         *,
         progress: Progress | None = None,
         is_shadow: bool = False,
+        between: Callable[[], object] = lambda: None,
     ) -> None:
         self.ledger, self.client, self.run_id, self.stage = ledger, client, run_id, stage
         self.requests = self.rows = self.throttled = 0
         self._progress = progress or (lambda _object, _done, _rows: None)
         self._is_shadow = is_shadow
+        self._between = between
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="deliver")
         self._stop: CartwireError | None = None
         self._throttled_in_a_row = self._unreachable_in_a_row = 0
         self._not_ready_wait_s = 0.0
+
+    @property
+    def is_shadow(self) -> bool:
+        """Whether nothing is really sent."""
+        return self._is_shadow
 
     def __enter__(self) -> LaneSender:
         return self
@@ -123,7 +134,8 @@ class LaneSender:
                 note(self._clear_for_takeoff(endpoint, flying))
             if self._is_stopped() or Signal.feature_absent in signals:
                 break
-            claim = self.ledger.claim(uuid.uuid4().hex, endpoint, one.item_ids, one.envelope)
+            self._between()
+            claim = self.ledger.claim(uuid.uuid4().hex, endpoint, one.item_ids, one.envelope, read_at_ms=one.read_at_ms)
             done += claim.held + claim.suppressed
             if claim.items and self._is_shadow:
                 note([(claim, self._assume(claim))])

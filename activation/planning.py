@@ -17,7 +17,7 @@ from activation.ledger.machine import State
 from activation.verdicts import STAGED, Verdict
 from cartwire.errors import RowTooLarge
 
-BULK_KEYS = ("iterable_channel_id", "iterable_list_id", "endpoint")  # rows of one request agree in it
+BULK_KEYS = ("subscription_target", "iterable_channel_id", "iterable_list_id", "endpoint")  # rows of one request agree in it
 _TIMES = ("source_modified_at", "occurred_at", "send_before_at")
 _COMMON = (
     "object", "kind", "subject", "person_key", "fingerprint", "lane", "market_code", "email", "user_id",
@@ -42,6 +42,7 @@ def new_items(table: pa.Table, verdicts: Sequence[Verdict], contracts: Mapping[t
     columns = [table.column(name).to_pylist() for name in _COMMON]
     times = [_milliseconds(table.column(name)) for name in _TIMES]
     keyed_by = next((name for name in BULK_KEYS if name in table.column_names), None)
+    scopes = table.column("consent_scope").to_pylist() if "consent_scope" in table.column_names else None
     bulk_keys = table.column(keyed_by).to_pylist() if keyed_by else None
     payloads = _payloads(table, verdicts, contracts)
     for position, (common, verdict, (fragment, fields, fault), modified, occurred, send_before) in enumerate(
@@ -53,6 +54,7 @@ def new_items(table: pa.Table, verdicts: Sequence[Verdict], contracts: Mapping[t
             **{**values, "waits_for_person": bool(values["waits_for_person"])},
             fragment=fragment,
             fields=fields,
+            consent_scope=tuple(scopes[position] or ()) if scopes else (),
             state=state,
             reason=reason,
             is_sticky=is_sticky,
@@ -88,6 +90,7 @@ def _payloads(table: pa.Table, verdicts: Sequence[Verdict], contracts: Mapping[t
 def _needed(table: pa.Table, contracts: Sequence[Contract | None]) -> list[str]:
     """Only columns a renderer reads are turned into Python values."""
     wanted = {"object", "kind", "subject", "email", "user_id", "occurred_at", "total", "items", "consent"}
+    wanted.update(("subscription_policy", "iterable_channel_id", "is_channel_left", "consent_scope", "stated_at"))
     wanted.update(("endpoint", "previous_email", "source_email", "source_user_id"))
     wanted.update(column.name for contract in contracts if contract for column in contract.fields)
     return [name for name in table.column_names if name in wanted]

@@ -69,6 +69,11 @@ def _channel(items: Sequence[LedgerItem]) -> Mapping[str, str]:
     return {"channel_id": items[0].bulk_key}
 
 
+def _subscription(items: Sequence[LedgerItem]) -> Mapping[str, str]:
+    group, number = items[0].bulk_key.split("/")
+    return {"group": group, "subscription_id": number}
+
+
 def _person(items: Sequence[LedgerItem]) -> Mapping[str, str]:
     named: dict[str, Any] = orjson.loads(items[0].fragment)
     return {"user_id": named["userId"]} if "userId" in named else {"email": named["email"]}
@@ -89,6 +94,7 @@ ROUTES: dict[str, Route] = {
     "carts": Route(endpoint="commerce/updateCart", envelope=_alone, overhead_bytes=0),
     "events": Route(endpoint="events/trackBulk", envelope=_events, overhead_bytes=13),
     "lists": Route(endpoint="lists/subscribe", envelope=_joining, overhead_bytes=90),
+    "grants": Route(endpoint="subscriptions/subscribe", envelope=_people, overhead_bytes=40, path_values=_subscription),
 }
 LEAVING_LANE = 7
 LEAVING = Route(endpoint="lists/unsubscribe", envelope=_leaving, overhead_bytes=90)

@@ -17,10 +17,12 @@ from activation.iterable.evidence import (
     of_deletion,
     of_email_change,
     of_fact,
+    of_grant,
     of_member,
     of_merge,
     of_user,
 )
+from activation.iterable.subscriptions import grant_of
 from activation.ledger import reasons
 from activation.ledger.machine import Event
 from activation.ledger.sending import LedgerItem, Outcome
@@ -100,6 +102,8 @@ def look(client: IterableClient, item: LedgerItem) -> Evidence:
         return of_user(sent, client.get_user(email=email, user_id=user_id))
     if item.object == "lists":
         return of_member(int(item.bulk_key), item.kind == LIST_ADD, client.get_user(email=email, user_id=user_id))
+    if item.object == "grants":
+        return of_grant(grant_of(item), client.get_user(email=email, user_id=user_id))
     return Evidence.unclear
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from activation.iterable.interpret import Signal
+from activation.iterable.subscriptions import CHANNELS_LEFT, shown_ids
 from activation.lane import LaneSender, Shipment, shipment
 from activation.ledger import reasons
 from activation.ledger.machine import HARMLESS_TO_REPEAT, Event
@@ -70,12 +71,11 @@ class Unsubscriber:
             who: dict[str, Any] = orjson.loads(fragment)
             person_key = rows[0].person_key
             user = self._sender.client.get_user(email=who.get("email"), user_id=who.get("userId"))
-            shown = ((user or {}).get("dataFields") or {}).get("unsubscribedChannelIds") or []
             recent = self._sender.ledger.recently_withdrawn(person_key, now_ms() - self._visibility_ms)
-            left = frozenset(int(channel) for channel in (*shown, *recent))
+            left = shown_ids(user, CHANNELS_LEFT) | {int(channel) for channel in recent}
 
             def body(claimed: Sequence[LedgerItem], who: dict[str, Any] = who, left: frozenset[int] = left) -> bytes:
                 channels = left | {int(item.bulk_key) for item in claimed}
-                return orjson.dumps({**who, "unsubscribedChannelIds": sorted(channels)}, option=orjson.OPT_SORT_KEYS)
+                return orjson.dumps({**who, CHANNELS_LEFT: sorted(channels)}, option=orjson.OPT_SORT_KEYS)
 
             yield Shipment(item_ids=[row.item_id for row in rows], envelope=body)

@@ -61,6 +61,13 @@ class Bucket:
                 return 0.0
             return (1.0 - self._tokens) / self.rate
 
+    def wait_s(self) -> float:
+        """Seconds until one call may leave, without taking it; 0.0 when it may leave now."""
+        with self._lock:
+            now = self._monotonic()
+            tokens = min(self._burst, self._tokens + max(0.0, now - self._filled_at) * self.rate)
+            return max(self._paused_until - now, 0.0 if tokens >= 1.0 - ROUNDING else (1.0 - tokens) / self.rate, 0.0)
+
     def throttled(self, wait_s: float | None) -> float:
         """Record a 429: pause `wait_s` (what Iterable asked for), else exponentially with jitter. Returns the pause."""
         with self._lock:

@@ -135,6 +135,17 @@ ENDPOINTS: dict[str, Endpoint] = {
         after_loss=AfterLoss.repeat,
         source=f"AD: no limit published, 10/s is our default; additive; 404 where the feature is off; read {READ_ON}",
     ),
+    "subscriptions/subscribe": Endpoint(
+        method="PUT",
+        path="/api/subscriptions/{group}/{subscription_id}?action=subscribe",
+        calls_max=10,
+        burst_calls=3,
+        rows_max=100,
+        quota_key="subscriptions",
+        is_published=False,
+        after_loss=AfterLoss.read_back,
+        source=f"AD: no limit published, 10/s is our default; 100 rows, because all of them are read a moment before; read {READ_ON}",
+    ),
     "events/trackBulk": Endpoint(
         method="POST",
         path="/api/events/trackBulk",

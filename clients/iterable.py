@@ -91,6 +91,10 @@ class IterableClient:
         """
         return self._buckets[ENDPOINTS[endpoint_name].quota_key].try_take()
 
+    def wait_s(self, endpoint_name: str) -> float:
+        """After how many seconds a call of the endpoint may leave; takes none."""
+        return self._buckets[ENDPOINTS[endpoint_name].quota_key].wait_s()
+
     def pause(self, seconds: float) -> None:
         """Wait for a token or after a fault; a test's client may make it short."""
         self._sleep(seconds)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from activation.ledger.pauses import Pause
     from activation.ledger.store import Ledger
+    from activation.opt_out_watch import WatchedChannel
     from clients.iterable import IterableClient
 
 
@@ -47,6 +48,7 @@ class Run:
         built: models this run has built; only these are delivered.
         held: model name → reason it must not be delivered in this run.
         undelivered: of these, the changed models and event models, whose rows therefore stay here.
+        watched: which channels of Iterable stand for which consent, for looks at who leaves while the run sends.
         pauses: the operator's switches as they stood when the stage of everything but withdrawals was to be frozen.
         lost_authorities: kinds whose authority is switched off in the shop → why their rows are held.
         kinds_on_since: kind of fact → since when it is switched on.
@@ -73,6 +75,7 @@ class Run:
     held: dict[str, str] = field(default_factory=dict)
     undelivered: dict[str, str] = field(default_factory=dict)
     pauses: tuple[Pause, ...] = ()
+    watched: tuple[WatchedChannel, ...] = ()
     history: dict[str, int] = field(default_factory=dict)
     loaded: dict[str, int] = field(default_factory=dict)
     authorities: dict[str, str] = field(default_factory=dict)

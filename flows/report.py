@@ -30,6 +30,8 @@ class RunReport:
         by_market: accepted per kind and market, the baseline of volume alerts.
         latency_s: per object, p50 and p95 of accepted_at - source_modified_at, seconds.
         still_since: run id of the build that this run would only have repeated and left out; None when it built.
+        grant_window_s: seconds from the last look at somebody to the acceptance of the request that subscribed them, p50 and max over
+            requests; an unsubscribe in between is restored by the next sync. Empty without such a request.
         history: facts set aside as history when first seen, per kind.
         data_docs: path of great-expectations' pages of this run's gates; None when nothing was gated.
         shadow: a rehearsal: nothing was sent, accepted means would have been sent, requests would have been made.
@@ -41,6 +43,7 @@ class RunReport:
     rows: tuple[CountRow, ...]
     by_market: tuple[dict[str, Any], ...]
     latency_s: dict[str, dict[str, float]]
+    grant_window_s: dict[str, float]
     history: dict[str, int]
     loaded: dict[str, int]
     seconds: dict[str, float]
@@ -82,6 +85,7 @@ def make_report(run: Run) -> RunReport:
             for name, kind, market, planned, accepted in ledger.market_counts(run_id)
         ),
         latency_s={row.object: {"p50": row.p50_s, "p95": row.p95_s} for row in ledger.latencies(run_id)},
+        grant_window_s=_window(ledger.windows_ms(run_id)),
         history=run.history,
         loaded=run.loaded,
         seconds=run.seconds,
@@ -92,3 +96,10 @@ def make_report(run: Run) -> RunReport:
         shadow=run.settings.shadow,
         attention=tuple(attention),
     )
+
+
+def _window(windows_ms: list[int]) -> dict[str, float]:
+    """p50 (nearest rank) and max, in seconds."""
+    if not windows_ms:
+        return {}
+    return {"p50": windows_ms[(len(windows_ms) - 1) // 2] / 1000, "max": windows_ms[-1] / 1000}

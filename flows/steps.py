@@ -16,6 +16,7 @@ from activation.field_types import conflicts
 from activation.fold import fold
 from activation.freeze import freeze_stage
 from activation.lists import check_list_sources, create_missing
+from activation.opt_out_watch import OptOutWatch, watched_channels
 from activation.publish import publish_ledger_views, publish_marts
 from activation.received import read_iterable_ids
 from activation.settle import resolve_unknown
@@ -49,6 +50,7 @@ MODELS_OF_THE_REST = (
     "changed_carts",
     "changed_events",
     "changed_lists",
+    "changed_grants",
 )
 MARTS = frozenset(
     (
@@ -212,6 +214,7 @@ def freeze(run: Run) -> None:
         test_profiles=run.only_test_profiles,
     )
     run.history = dict(counts.history)
+    run.watched = watched_channels(run.warehouse)
     if run.is_settled and not (run.held or run.failed_tests or counts.planned or counts.history):
         note_settled(run.warehouse, run.run_id, digest_of_rules(run.settings), clock.now())
     run.close_warehouse()
@@ -259,9 +262,15 @@ def _deliver(run: Run, stage: str) -> None:
         visibility_s=0 if run.settings.shadow else run.settings.visibility_seconds,
         unknown_outcome=unknown_outcomes(run.settings),
         is_shadow=run.settings.shadow,
+        watch=_watch(run) if stage == THE_REST else None,
         progress=run.progress,
         sleep=run.sleep,
     )
+
+
+def _watch(run: Run) -> OptOutWatch:
+    known_at_ms = clock.to_ms(run.started_at)  # the load read what people left before that
+    return OptOutWatch(run.ledger, run.iterable, run.run_id, run.watched, known_at_ms=known_at_ms)
 
 
 def fold_outcomes(run: Run) -> None:

@@ -82,6 +82,11 @@ create table if not exists delivered.carts (person_key varchar, fingerprint varc
 create table if not exists delivered.list_members (
     person_key varchar, list_id varchar, is_member boolean, accepted_at timestamp
 );
+create table if not exists delivered.subscription_writes (
+    item_id bigint, person_key varchar, email varchar, user_id varchar, subscription_group varchar,
+    subscription_id bigint, action varchar, cause varchar, stated_at timestamp, claimed_at timestamp,
+    settled_at timestamp, is_accepted boolean, is_overwriting boolean
+);
 create table if not exists delivered.gone_users (
     person_key varchar, email varchar, user_id varchar, gone_at timestamp
 );

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from activation.iterable.subscriptions import Grant, shown_ids
 from clients.iterable import EVENTS_LIMIT_MAX
 
 CART_FIELD = "shoppingCartItems"
@@ -59,6 +60,12 @@ def of_member(list_id: int, is_wanted: bool, user: Mapping[str, Any] | None) -> 
     shown = ((user or {}).get("dataFields") or {}) if user else {}
     held = {int(number) for name in LIST_FIELDS for number in shown.get(name) or ()}
     return Evidence.present if (list_id in held) == is_wanted else Evidence.absent
+
+
+def of_grant(grant: Grant, user: Mapping[str, Any] | None) -> Evidence:
+    """Whether a profile shows its person subscribed to what was granted."""
+    is_listed = grant.number in shown_ids(user, grant.field)
+    return Evidence.present if user is not None and is_listed == grant.is_opt_in else Evidence.absent
 
 
 def of_email_change(current: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Evidence:

@@ -22,7 +22,7 @@ _CODE = re.compile(r"[A-Za-z][A-Za-z.]{0,59}")
 _FIELD = re.compile(r"[A-Za-z0-9_.\[\] -]{1,80}")
 _LISTS = frozenset({"lists/subscribe", "lists/unsubscribe"})
 _BULK = frozenset({"users/bulkUpdate", "events/trackBulk"}) | _LISTS
-_ADDITIVE = "subscriptions/unsubscribe"
+_ADDITIVE = frozenset({"subscriptions/unsubscribe", "subscriptions/subscribe"})
 _DELETIONS = frozenset({"users/deleteByEmail", "users/deleteByUserId"})
 
 
@@ -79,7 +79,7 @@ def interpret(endpoint: str, sent_rows: Sequence[SentRow], answer: Answer) -> In
         return _all(rows, RowOutcome(event=Event.retry, reason="asked to wait (429)"), Signal.throttled)
     if status >= 500 or status == 408:
         return _all(rows, RowOutcome(event=Event.lose, reason=f"status {status}"))
-    if status in (401, 403) or 300 <= status < 400 or (status == 404 and endpoint != _ADDITIVE):
+    if status in (401, 403) or 300 <= status < 400 or (status == 404 and endpoint not in _ADDITIVE):
         return _all(rows, RowOutcome(event=Event.retry, reason=f"status {status}"), Signal.refused)
     if status == 404:
         return _all(rows, RowOutcome(event=Event.retry, reason="no such feature (404)"), Signal.feature_absent)
@@ -89,7 +89,7 @@ def interpret(endpoint: str, sent_rows: Sequence[SentRow], answer: Answer) -> In
         return _all(rows, RowOutcome(event=Event.accept, reason="nobody was there"))
     if status >= 400:
         return _refused(rows, answer)
-    if endpoint == _ADDITIVE:
+    if endpoint in _ADDITIVE:
         return _all(rows, RowOutcome(event=Event.accept))
     document = answer.document()
     if document is None:

@@ -18,6 +18,7 @@ import orjson
 from activation import json_schemas
 from activation.contracts import Contract, FieldType
 from activation.iterable.values import Unrenderable, commerce_item, from_canonical, typed
+from cartwire.clock import to_ms
 from cartwire.errors import RowTooLarge
 from clients.endpoints import BODY_BYTES_MAX
 
@@ -35,7 +36,7 @@ def fragment(object_name: str, row: Row, contract: Contract | None = None, *, bo
     """The JSON of one outbound row.
 
     Args:
-        object_name: withdrawals, identities, users, purchases, carts, events or lists.
+        object_name: withdrawals, identities, users, purchases, carts, events, lists or grants.
         row: the columns of ``changes.changed_<object>`` as Python values (decimals, naive UTC datetimes, lists of dicts).
         contract: says which columns become data fields; needed for purchases, carts and events.
         body_bytes_max: the endpoint's limit for a body; a fragment alone may not exceed it.
@@ -154,6 +155,18 @@ def _person(row: Row, _: Contract | None) -> dict[str, Any]:
     return dict(identity(row))
 
 
+def _grant(row: Row, _: Contract | None) -> dict[str, Any]:
+    """The person, and beside them what the reading before the request is compared with; it is not sent."""
+    return {
+        **identity(row),
+        "channelId": row["iterable_channel_id"],
+        "isChannelLeft": row["is_channel_left"],
+        "policy": row["subscription_policy"],
+        "consentScope": list(row["consent_scope"]),
+        "statedAtMs": to_ms(row["stated_at"]),
+    }
+
+
 def _identity_change(row: Row, _: Contract | None) -> dict[str, Any]:
     """The body of the endpoint that the row names."""
     return _IDENTITY_RENDERERS[row["endpoint"]](row)
@@ -226,6 +239,7 @@ _IDENTITY_RENDERERS: Mapping[str, Callable[[Row], dict[str, Any]]] = {
 _RENDERERS: Mapping[str, Callable[[Row, Contract | None], dict[str, Any]]] = {
     "withdrawals": _person,
     "lists": _person,
+    "grants": _grant,
     "identities": _identity_change,
     "users": _user,
     "purchases": _purchase,

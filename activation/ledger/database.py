@@ -66,7 +66,7 @@ def migrate(db: sqlite3.Connection, migrations: Path = MIGRATIONS) -> int:
             f"the ledger has version {version}, this cartwire knows {newest}: install the newer cartwire again",
             version=version,
         )
-    for step in range(version + 1, newest + 1):
+    for step in sorted(number for number in steps if number > version):
         text = steps[step].read_text(encoding="utf-8")
         db.executescript(f"begin immediate;\n{text}\npragma user_version = {step};\ncommit;")
     return newest

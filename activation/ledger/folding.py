@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -50,6 +51,23 @@ FIELDS = pa.schema(
         ("settled_at_ms", pa.int64()),
     ]
 )
+SUBSCRIPTIONS = pa.schema(
+    [
+        ("item_id", pa.int64()),
+        ("person_key", pa.string()),
+        ("email", pa.string()),
+        ("user_id", pa.string()),
+        ("subscription_group", pa.string()),
+        ("subscription_id", pa.int64()),
+        ("action", pa.string()),
+        ("cause", pa.string()),
+        ("stated_at_ms", pa.int64()),
+        ("claimed_at_ms", pa.int64()),
+        ("settled_at_ms", pa.int64()),
+        ("is_accepted", pa.bool_()),
+        ("is_overwriting", pa.bool_()),
+    ]
+)
 SELECT_ITEMS = """
 select
     items.item_id, items.settlement_id, items.run_id, items.object, items.kind, items.subject, items.person_key,
@@ -61,7 +79,7 @@ select
 from items inner join item_values on item_values.item_id = items.item_id
 left join (select item_id, cast(fragment as text) as body from item_values) as sent
     on sent.item_id = items.item_id and items.object = 'identities' and items.state = 'accepted'
-where items.settlement_id in (select value from json_each(?))
+where items.settlement_id in (select value from json_each(:settlements))
 order by items.changed_at_ms, items.item_id
 """
 SELECT_FIELDS = """
@@ -69,9 +87,67 @@ select
     items.item_id, items.object, items.subject, items.person_key, item_fields.field, item_fields.type,
     item_fields.after_value, item_fields.fingerprint, items.changed_at_ms
 from items inner join item_fields on item_fields.item_id = items.item_id
-where items.settlement_id in (select value from json_each(?))
+where items.settlement_id in (select value from json_each(:settlements))
     and items.state = 'accepted' and item_fields.is_delivered = 1
 order by items.changed_at_ms, items.item_id, item_fields.field
+"""
+# What an item did, or may have done, to subscriptions. The first request of a subject since its last acceptance is when it
+# may have begun: what a killed run had sent is planned again as another item. Rows that a dead run left have no settlement.
+SELECT_SUBSCRIPTIONS = """
+with told as (
+    select items.*, items.state = 'accepted' as is_accepted
+    from items
+    where items.settlement_id in (select value from json_each(:settlements))
+        and items.object in ('withdrawals', 'grants', 'users') and items.state in ('accepted', 'held')
+    union all
+    select items.*, 0 as is_accepted
+    from runs inner join items on items.run_id = runs.run_id
+    where runs.state <> 'running' and items.object in ('withdrawals', 'grants') and items.state = 'superseded'
+        and items.item_id not in (select value from json_each(:known))
+),
+sent as (
+    select
+        told.item_id, told.person_key, item_values.email, item_values.user_id, told.object, told.bulk_key,
+        told.occurred_at_ms, told.changed_at_ms, told.is_accepted,
+        exists (
+            select 1 from attempts inner join requests on requests.request_id = attempts.request_id
+            where attempts.item_id = told.item_id and requests.endpoint = 'users/updateSubscriptions'
+        ) as is_overwriting,
+        case when told.object = 'users' and instr(item_values.fragment, cast('unsubscribedChannelIds' as blob)) > 0
+            then json_extract(cast(item_values.fragment as text), '$.dataFields.unsubscribedChannelIds')
+        end as created_without,
+        (
+            select min(requests.claimed_at_ms)
+            from items as earlier
+            inner join attempts on attempts.item_id = earlier.item_id
+            inner join requests on requests.request_id = attempts.request_id
+            where earlier.person_key = told.person_key and earlier.object = told.object and earlier.subject = told.subject
+                and earlier.item_id <= told.item_id and coalesce(attempts.event, 'lose') in ('accept', 'lose')
+                and earlier.item_id > coalesce((
+                    select max(done.item_id) from items as done
+                    where done.person_key = told.person_key and done.object = told.object and done.subject = told.subject
+                        and done.state = 'accepted' and done.item_id < told.item_id
+                ), 0)
+        ) as claimed_at_ms
+    from told inner join item_values on item_values.item_id = told.item_id
+    where told.object = 'users' or told.bulk_key <> ''
+)
+select
+    item_id, person_key, email, user_id,
+    case object when 'grants' then substr(bulk_key, 1, instr(bulk_key, '/') - 1) else 'messageChannel' end,
+    cast(case object when 'grants' then substr(bulk_key, instr(bulk_key, '/') + 1) else bulk_key end as integer),
+    case object when 'grants' then 'subscribe' else 'unsubscribe' end,
+    case object when 'grants' then 'grant' else 'withdrawal' end,
+    occurred_at_ms, claimed_at_ms, changed_at_ms, is_accepted, is_overwriting
+from sent
+where object <> 'users' and claimed_at_ms is not null
+union all
+select
+    item_id, person_key, email, user_id, 'messageChannel', cast(channel.value as integer), 'unsubscribe', 'creation',
+    null, claimed_at_ms, changed_at_ms, is_accepted, 0
+from sent, json_each(sent.created_without) as channel
+where sent.object = 'users' and sent.is_accepted = 1 and channel.value is not null
+order by 11, 1, 6
 """
 
 
@@ -80,29 +156,38 @@ class Unfolded:
     """Settlements not yet in `delivered`. Rows are ordered by time: of two rows of one subject the later one holds.
 
     items: one row per verdict. fields: one row per field that an accepted state object delivered; value null = removed.
+    subscriptions: one row per item and subscription that it changed, or may have changed.
     """
 
     settlement_ids: tuple[str, ...]
     items: pa.Table
     fields: pa.Table
+    subscriptions: pa.Table
 
 
 class Folding(LedgerFile):
     """Reads for the fold; an empty `known` gives everything, which rebuilds `delivered`."""
 
-    def unfolded_settlements(self, known: AbstractSet[str]) -> Unfolded:
-        """Every settlement whose id is not in `known`, with its rows."""
+    def unfolded_settlements(self, known: AbstractSet[str], known_leftovers: AbstractSet[int] = frozenset()) -> Unfolded:
+        """Every settlement whose id is not in `known`, with its rows.
+
+        `known_leftovers`: items of dead runs, which have no settlement, whose effect on subscriptions was taken over before.
+        """
         rows = self._db.execute("select settlement_id from settlements order by settled_at_ms, settlement_id")
         ids = tuple(settlement_id for (settlement_id,) in rows if settlement_id not in known)
+        settlements = {"settlements": json.dumps(ids)}
         return Unfolded(
             settlement_ids=ids,
-            items=_table(self._db, SELECT_ITEMS, ids, ITEMS),
-            fields=_table(self._db, SELECT_FIELDS, ids, FIELDS),
+            items=_table(self._db, SELECT_ITEMS, settlements, ITEMS),
+            fields=_table(self._db, SELECT_FIELDS, settlements, FIELDS),
+            subscriptions=_table(
+                self._db, SELECT_SUBSCRIPTIONS, {**settlements, "known": json.dumps(sorted(known_leftovers))}, SUBSCRIPTIONS
+            ),
         )
 
 
-def _table(db: sqlite3.Connection, query: str, ids: tuple[str, ...], schema: pa.Schema) -> pa.Table:
-    cursor = db.execute(query, (json.dumps(ids),))
+def _table(db: sqlite3.Connection, query: str, parameters: Mapping[str, str], schema: pa.Schema) -> pa.Table:
+    cursor = db.execute(query, parameters)
     batches = []
     while rows := cursor.fetchmany(BATCH_ROWS):
         columns = [pa.array(column).cast(field.type) for column, field in zip(zip(*rows, strict=True), schema, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import uuid
 from collections import Counter
@@ -12,6 +13,7 @@ from activation.ledger.database import LedgerFile, transaction
 from activation.ledger.inbox import tighten_unread
 from activation.ledger.items import ConsentRow, NewItem
 from activation.ledger.machine import State
+from activation.ledger.tightening import tighten
 from cartwire.clock import now_ms
 from cartwire.errors import LedgerError
 
@@ -22,8 +24,8 @@ insert into items (
     item_id, run_id, stage, object, kind, subject, person_key, fingerprint, lane, market_code,
     consent_requirement, depends_on, waits_for_person, bulk_key,
     source_modified_at_ms, occurred_at_ms, send_before_at_ms,
-    planned_state, state, reason, is_sticky, changed_at_ms, settlement_id
-) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    planned_state, state, reason, is_sticky, changed_at_ms, settlement_id, consent_scope
+) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 INSERT_VALUE = "insert into item_values (item_id, email, user_id, fragment) values (?, ?, ?, ?)"
 INSERT_FIELD = """
@@ -35,10 +37,6 @@ values (?, ?, ?, ?, ?, ?, ?)
 on conflict (person_key, channel, purpose) do update set
     status = excluded.status, is_messageable = excluded.is_messageable,
     stated_at_ms = excluded.stated_at_ms, learned_at_ms = excluded.learned_at_ms
-"""
-TIGHTEN_CONSENT = """
-update consent set status = ?, is_messageable = 0, stated_at_ms = ?, learned_at_ms = ?
-where person_key = ? and channel = ? and purpose = ? and is_messageable = 1
 """
 
 
@@ -81,22 +79,9 @@ class Freezing(LedgerFile):
         return dict(planned)
 
     def tighten_consent(self, rows: Iterable[ConsentRow], at_ms: int | None = None) -> int:
-        """Withdraw during a run: only rows that are not messageable count, and only messageable ones change.
-
-        Returns: channels closed. A person the ledger does not know needs nothing here.
-        """
-        moment = at_ms or now_ms()
+        """Withdraw during a run (`tighten` says how). Returns: channels closed."""
         with transaction(self._db) as db:
-            before = db.total_changes
-            db.executemany(
-                TIGHTEN_CONSENT,
-                [
-                    (row.status, row.stated_at_ms, moment, row.person_key, row.channel, row.purpose)
-                    for row in rows
-                    if not row.is_messageable
-                ],
-            )
-            return db.total_changes - before
+            return tighten(db, rows, at_ms or now_ms())
 
 
 def _chunks(items: Iterable[NewItem]) -> Iterator[list[NewItem]]:
@@ -122,7 +107,7 @@ def _insert(
                 item.fingerprint,
                 item.lane,
                 item.market_code,
-                item.consent_requirement,
+                "any" if item.consent_scope else item.consent_requirement,
                 item.depends_on,
                 item.waits_for_person,
                 item.bulk_key,
@@ -135,6 +120,7 @@ def _insert(
                 item.is_sticky,
                 at_ms,
                 None if item.state == State.staged else settlement_id,
+                json.dumps(item.consent_scope) if item.consent_scope else None,
             )
             for item_id, item in rows
         ],

@@ -32,7 +32,9 @@ class NewItem:
         state: staged (will be sent), or the verdict reached before the send: rejected | held | suppressed, with `reason`.
         is_sticky: the verdict stands until the fingerprint changes, so the next diff leaves the row alone.
         fragment: the rendered JSON of this row (bytes as sent), b"" where the address alone is the message.
-        consent_requirement: 'none', or 'any' = at least one channel of the person is messageable at the claim.
+        consent_requirement: 'none'; 'any' = at least one channel of the person is messageable at the claim; 'channel' = every
+            consent in `consent_scope` is.
+        consent_scope: consents as channel:purpose.
         depends_on: subject of the purchase that has to be accepted first.
         waits_for_person: the person is created or renamed in this run; sent after the visibility delay.
         bulk_key: rows of one request share it (the channel id of a withdrawal), '' where it does not matter.
@@ -53,6 +55,7 @@ class NewItem:
     reason: str = ""
     is_sticky: bool = False
     consent_requirement: str = "none"
+    consent_scope: tuple[str, ...] = ()
     depends_on: str | None = None
     waits_for_person: bool = False
     source_modified_at_ms: int | None = None

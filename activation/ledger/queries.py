@@ -192,6 +192,22 @@ class Queries(Pauses):
         )
         return [Latency(object=name, rows=found, p50_s=p50_s, p95_s=p95_s) for name, found, p50_s, p95_s in rows]
 
+    def windows_ms(self, run_id: str) -> list[int]:
+        """Per request that was accepted after a reading of its people: milliseconds from that reading until then, ascending.
+
+        In between somebody may have left unseen. A request without a verdict on any row as accepted has none.
+        """
+        rows = self._db.execute(
+            """
+            select requests.settled_at_ms - requests.read_at_ms from requests
+            where requests.run_id = ? and requests.read_at_ms is not null and requests.settled_at_ms is not null
+                and exists (select 1 from attempts where attempts.request_id = requests.request_id and attempts.event = 'accept')
+            order by 1
+            """,
+            (run_id,),
+        )
+        return [int(row[0]) for row in rows]
+
     def market_counts(self, run_id: str) -> list[tuple[str, str, str | None, int, int]]:
         """(object, kind, market_code, planned rows, accepted rows) of a run."""
         rows = self._db.execute(

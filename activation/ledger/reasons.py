@@ -4,6 +4,11 @@ from __future__ import annotations
 
 HISTORY_OVER_AGE = "history: over age"
 NOT_MESSAGEABLE = "consent: no messageable channel at the claim"
+CHANNEL_CLOSED = "consent: this channel is not messageable at the claim"
+LEFT_SINCE = "consent: they left it at Iterable after the word that granted it"
+SUBSCRIBED_ALREADY = "subscribed at Iterable already, when it was read"
+NOT_AT_ITERABLE = "the person is not at Iterable"
+GRANT_NOT_VISIBLE = "an earlier grant of this person is not visible yet"
 ALREADY_ACCEPTED = "fact already accepted in an earlier run"
 STILL_UNKNOWN = "an earlier send of this row is still unknown"
 OUTCOME_UNKNOWN = "outcome unknown"

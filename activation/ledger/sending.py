@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from activation.ledger import reasons
 from activation.ledger.database import LedgerFile, transaction
+from activation.ledger.items import ConsentRow
 from activation.ledger.machine import FINAL_STATES, Event, State, target
+from activation.ledger.tightening import tighten
 from cartwire.clock import now_ms
 from cartwire.errors import IllegalTransition, LeaseLost
 
@@ -79,6 +81,14 @@ verdicts (item_id, verdict) as materialized (
                 select 1 from consent where consent.person_key = staged.person_key and consent.is_messageable = 1
             ) then 'suppress'
             when exists (
+                select 1 from json_each(staged.consent_scope) as needed
+                where not exists (
+                    select 1 from consent
+                    where consent.person_key = staged.person_key and consent.is_messageable = 1
+                        and consent.channel || ':' || consent.purpose = needed.value
+                )
+            ) then 'close'
+            when exists (
                 select 1 from items as earlier
                 where earlier.object = staged.object and earlier.subject = staged.subject
                     and earlier.object in ('purchases', 'events')
@@ -99,7 +109,7 @@ update items set
     state = moves.to_state,
     last_event = moves.event,
     reason = case verdicts.verdict
-        when 'suppress' then :not_messageable when 'already' then :already_accepted
+        when 'suppress' then :not_messageable when 'close' then :channel_closed when 'already' then :already_accepted
         when 'hold' then :over_age when 'busy' then :still_unknown when 'paused' then :paused else ''
     end,
     is_sticky = 0,
@@ -111,7 +121,7 @@ from verdicts
 inner join moves
     on moves.from_state = 'staged'
     and moves.event = case verdicts.verdict
-        when 'already' then 'suppress' when 'busy' then 'hold' when 'paused' then 'hold' else verdicts.verdict
+        when 'already' then 'suppress' when 'close' then 'suppress' when 'busy' then 'hold' when 'paused' then 'hold' else verdicts.verdict
     end
 where items.item_id = verdicts.item_id
 returning items.item_id, items.state
@@ -135,11 +145,13 @@ class Sending(LedgerFile):
         item_ids: Sequence[int],
         build: Callable[[Sequence[LedgerItem]], bytes],
         at_ms: int | None = None,
+        *,
+        read_at_ms: int | None = None,
     ) -> Claim:
         """Move to `sending` the rows whose consent, age and switches pass now, the others to suppressed or held; store the intent.
 
         One transaction. `build` makes the body of the rows that remain, in the order of `item_ids`; its hash is stored.
-        Rows no longer staged are left out in silence.
+        Rows no longer staged are left out in silence. `read_at_ms`: when the people of the request were last read at Iterable.
         """
         moment = at_ms or now_ms()
         run_id = self._run_of(item_ids)
@@ -153,6 +165,7 @@ class Sending(LedgerFile):
                     "request_id": request_id,
                     "settlement_id": settlement_id,
                     "not_messageable": reasons.NOT_MESSAGEABLE,
+                    "channel_closed": reasons.CHANNEL_CLOSED,
                     "already_accepted": reasons.ALREADY_ACCEPTED,
                     "over_age": reasons.HISTORY_OVER_AGE,
                     "still_unknown": reasons.STILL_UNKNOWN,
@@ -167,9 +180,10 @@ class Sending(LedgerFile):
             body = build(items) if items else b""
             if items:
                 db.execute(
-                    "insert into requests (request_id, run_id, endpoint, body_hash, body_bytes, rows, claimed_at_ms)"
-                    " values (?, ?, ?, ?, ?, ?, ?)",
-                    (request_id, run_id, endpoint, hashlib.sha256(body).hexdigest(), len(body), len(items), moment),
+                    "insert into requests"
+                    " (request_id, run_id, endpoint, body_hash, body_bytes, rows, claimed_at_ms, read_at_ms)"
+                    " values (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (request_id, run_id, endpoint, hashlib.sha256(body).hexdigest(), len(body), len(items), moment, read_at_ms),
                 )
                 db.executemany(
                     "insert into attempts (request_id, position, item_id) values (?, ?, ?)",
@@ -230,6 +244,16 @@ class Sending(LedgerFile):
         with transaction(self._db):
             run_id = self._run_of([outcomes[0].item_id])
             self._advance(State.unknown, outcomes, run_id=run_id, cause="read_back", at_ms=at_ms or now_ms())
+
+    def decide_staged(self, outcomes: Sequence[Outcome], closed: Sequence[ConsentRow], at_ms: int | None = None) -> None:
+        """Suppress or hold rows after a look at Iterable, and withdraw the consent that it showed to be gone, in one transaction."""
+        if not outcomes:
+            return
+        moment = at_ms or now_ms()
+        with transaction(self._db) as db:
+            tighten(db, closed, moment)
+            run_id = self._run_of([outcomes[0].item_id])
+            self._advance(State.staged, outcomes, run_id=run_id, cause="claim", at_ms=moment)
 
     def hold_staged(self, item_ids: Collection[int], reason: str, at_ms: int | None = None) -> int:
         """Hold rows that may not be sent because something they depend on was not accepted. Not sticky."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from activation.ledger.database import LedgerFile
@@ -69,6 +71,31 @@ PERSONS_AWAITED = f"""
 select max((select max(person.changed_at_ms) {PERSON_ROWS} and person.state = 'accepted' and person.is_verified = 0))
 from items where {OF_STAGE} and items.waits_for_person = 1
 """  # noqa: S608
+CLOCKS_DIFFER_MS = 300_000  # between Iterable's clock and ours, at most
+STAGED_PEOPLE = """
+select distinct item_values.email, items.person_key
+from items inner join item_values on item_values.item_id = items.item_id
+where items.run_id = :run_id and items.state = 'staged' and item_values.email in (select value from json_each(:emails))
+union
+select distinct item_values.user_id, items.person_key
+from items inner join item_values on item_values.item_id = items.item_id
+where items.run_id = :run_id and items.state = 'staged' and item_values.user_id in (select value from json_each(:user_ids))
+"""
+OWN_UNSUBSCRIBE = """
+select exists (
+    select 1
+    from runs
+    inner join requests on requests.run_id = runs.run_id
+    inner join attempts on attempts.request_id = requests.request_id
+    inner join items on items.item_id = attempts.item_id
+    inner join item_values on item_values.item_id = items.item_id
+    where runs.started_at_ms <= :to_ms and coalesce(runs.ended_at_ms, :from_ms) >= :from_ms
+        and requests.endpoint in ('subscriptions/unsubscribe', 'users/updateSubscriptions')
+        and requests.claimed_at_ms <= :to_ms and coalesce(requests.settled_at_ms, :from_ms) >= :from_ms
+        and items.object = 'withdrawals' and items.bulk_key = :channel
+        and (items.person_key = :person_key or item_values.email = :email or item_values.user_id = :user_id)
+)
+"""
 
 
 class Staging(LedgerFile):
@@ -129,9 +156,43 @@ class Staging(LedgerFile):
 
     def recently_withdrawn(self, person_key: str, since_ms: int) -> list[str]:
         """Channel ids of the person's withdrawals accepted since then, which a read of Iterable may not show yet."""
+        return self._accepted_since(person_key, "withdrawals", since_ms)
+
+    def recently_granted(self, person_key: str, since_ms: int) -> list[str]:
+        """What the person was subscribed to since then (`messageChannel/101`), which a read may not show yet."""
+        return self._accepted_since(person_key, "grants", since_ms)
+
+    def is_own_unsubscribe(
+        self, channel_id: int, said_ms: int | None, person_key: str, *, email: str | None, user_id: str | None
+    ) -> bool:
+        """Whether an unsubscribe that the API recorded then is the echo of a withdrawal of ours. Without a time it is none."""
+        if said_ms is None:
+            return False
+        row = self._db.execute(
+            OWN_UNSUBSCRIBE,
+            {
+                "channel": str(channel_id),
+                "from_ms": said_ms - CLOCKS_DIFFER_MS,
+                "to_ms": said_ms + CLOCKS_DIFFER_MS,
+                "person_key": person_key,
+                "email": email,
+                "user_id": user_id,
+            },
+        ).fetchone()
+        return bool(row[0])
+
+    def staged_people(self, run_id: str, emails: Sequence[str], user_ids: Sequence[str]) -> dict[str, set[str]]:
+        """Address or user id → keys of the people of a run's staged rows who are called so."""
+        rows = self._db.execute(STAGED_PEOPLE, {"run_id": run_id, "emails": json.dumps(emails), "user_ids": json.dumps(user_ids)})
+        people: dict[str, set[str]] = {}
+        for name, person_key in rows:
+            people.setdefault(str(name), set()).add(str(person_key))
+        return people
+
+    def _accepted_since(self, person_key: str, object_name: str, since_ms: int) -> list[str]:
         rows = self._db.execute(
-            "select distinct bulk_key from items where person_key = ? and object = 'withdrawals' and state = 'accepted'"
+            "select distinct bulk_key from items where person_key = ? and object = ? and state = 'accepted'"
             " and changed_at_ms >= ? order by 1",
-            (person_key, since_ms),
+            (person_key, object_name, since_ms),
         )
         return [str(row[0]) for row in rows]

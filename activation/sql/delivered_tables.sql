@@ -44,6 +44,22 @@ create table if not exists delivered.list_members (
     accepted_at timestamp
 );
 
+create table if not exists delivered.subscription_writes (
+    item_id bigint,
+    person_key varchar,
+    email varchar,
+    user_id varchar,
+    subscription_group varchar,
+    subscription_id bigint,
+    action varchar,
+    cause varchar,
+    stated_at timestamp,
+    claimed_at timestamp,
+    settled_at timestamp,
+    is_accepted boolean,
+    is_overwriting boolean
+);
+
 create table if not exists delivered.gone_users (
     person_key varchar,
     email varchar,

@@ -105,6 +105,12 @@ def summary(report: RunReport) -> str:
     lines.append(f"requests: {writes}")
     for name, seconds in sorted(report.latency_s.items()):
         lines.append(f"{name}: accepted {_span(seconds['p50'])} after the change (median), {_span(seconds['p95'])} (p95)")
+    if report.grant_window_s:
+        median, longest = report.grant_window_s["p50"], report.grant_window_s["max"]
+        lines.append(
+            f"grants: accepted {median:.2f} s after the last look at the person (median), {longest:.2f} s (longest);"
+            " an unsubscribe in between is restored by the next sync"
+        )
     if report.data_docs:
         lines.append(f"gate: {report.data_docs}")
     lines += [f"! {sentence}" for sentence in report.attention]

@@ -71,3 +71,9 @@ cast({{ expression }} + to_years({{ years }}) as timestamp)
 {% macro duckdb__try_date(expression) -%}
 try_cast({{ expression }} as date)
 {%- endmacro %}
+
+{# As ts_add_hours, in seconds. #}
+{% macro ts_add_seconds(expression, seconds) %}{{ return(adapter.dispatch('ts_add_seconds', 'cartwire')(expression, seconds)) }}{% endmacro %}
+{% macro duckdb__ts_add_seconds(expression, seconds) -%}
+({{ expression }} + to_seconds(cast({{ seconds }} as bigint)))
+{%- endmacro %}

@@ -1,7 +1,8 @@
 -- Grain: subject, channel, purpose. What each person or guest address last said outside Iterable,
 -- as far as the rules of the market let that system speak; a customer who was deleted is out of
--- every channel from then on. Part of stage 1 of a sync: built before everything else, without
--- tests, from ids, addresses, stores and consent paths only.
+-- every channel from then on. What somebody left at Iterable stands there already, unless a grant
+-- of ours came after it: then it is said again. Part of stage 1 of a sync: built before everything
+-- else, without tests, from ids, addresses, stores and consent paths only.
 with rules as (
     select * from {{ ref('int_consent__rules') }}
 ),
@@ -107,6 +108,20 @@ words as (
     from imported_statements
     union all
     select * from deletions
+    union all
+    select
+        'iterable_unsubscribes' as resource_type,
+        event_key as resource_id,
+        cast(null as bigint) as version,
+        customer_id,
+        email,
+        channel,
+        purpose,
+        'withdrawn' as status,
+        stated_at,
+        learned_at,
+        'undone' as source_of_truth
+    from {{ ref('int_subscriptions__undone') }}
 ),
 
 newest as (

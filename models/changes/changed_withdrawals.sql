@@ -18,6 +18,14 @@ delivered_fields as (
     select * from {{ source('delivered', 'user_fields') }}
 ),
 
+subscribed as (
+    select distinct
+        person_key,
+        subscription_id
+    from {{ source('delivered', 'subscription_writes') }}
+    where action = 'subscribe' and subscription_group = 'messageChannel'
+),
+
 settings as (
     select * from {{ ref('objects') }}
     where object = 'withdrawals' and kind = 'withdrawals' and is_enabled
@@ -182,15 +190,20 @@ unsettled as (
             changed.known_person_key = delivered_fields.person_key
             and delivered_fields.field
             = 'consent.' || {{ consent_field('changed.channel', 'changed.purpose') }}
+    left join subscribed
+        on
+            changed.known_person_key = subscribed.person_key
+            and changed.iterable_channel_id = subscribed.subscription_id
     where
         not coalesce(
             outcomes.fingerprint = changed.fingerprint
             and (outcomes.state = 'accepted' or outcomes.is_sticky),
             false
         )
-        -- delivered with this very status and never withdrawn: created unsubscribed
+        -- delivered with this very status, never withdrawn and never subscribed: created so
         and not coalesce(
-            outcomes.subject is null and delivered_fields.value = changed.status, false
+            outcomes.subject is null and delivered_fields.value = changed.status
+            and subscribed.person_key is null, false
         )
 ),
 

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from sandbox.admin import admin_routes
 from sandbox.clock import Clock
 from sandbox.faults import FaultHooks, FaultMiddleware, FaultPlan
-from sandbox.iterable.admin import project_routes
+from sandbox.iterable.admin import person_unsubscribes, project_routes
 from sandbox.iterable.calls import JSON, Call
 from sandbox.iterable.endpoints import ENDPOINTS, Endpoint
 from sandbox.iterable.errors import ApiError, Failure
@@ -44,11 +44,19 @@ def create_app(options: Options, clock: Clock, faults: FaultPlan, journal: Journ
     routes = [Route(endpoint.path, _serve(project, endpoint), methods=[endpoint.method]) for endpoint in ENDPOINTS]
     routes += project_routes(project)
     routes += admin_routes(clock, faults, journal, reset=project.reset, health=lambda: {"identity": options.identity})
+
+    def person_acts(body: Any) -> None:
+        person_unsubscribes(project, body)
+
     app = Starlette(
         routes=routes,
         middleware=[
             Middleware(JournalMiddleware, journal=journal, clock=clock),
-            Middleware(FaultMiddleware, plan=faults, hooks=FaultHooks(error_body=_error_body)),
+            Middleware(
+                FaultMiddleware,
+                plan=faults,
+                hooks=FaultHooks(error_body=_error_body, mutate=person_acts),
+            ),
         ],
         exception_handlers={404: _not_found, 405: _not_found},
     )

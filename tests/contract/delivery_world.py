@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from activation.deliver import DeliveryReport, deliver
 from activation.ledger.items import ConsentRow, NewItem
 from activation.ledger.store import Ledger
+from cartwire.clock import now_ms
 from clients.iterable import IterableClient
 from clients.retry import RetryPolicy
 from sandbox.clock import Clock
@@ -96,7 +97,8 @@ class World:
 
     def deliver(self, run_id: str, **options: Any) -> DeliveryReport:
         client = options.pop("client", self.client)
-        report = deliver(self.ledger, client, run_id, "main", visibility_s=VISIBILITY_S, sleep=self.sleep, **options)
+        options = {"visibility_s": VISIBILITY_S, "sleep": self.sleep, **options}
+        report = deliver(self.ledger, client, run_id, "main", **options)
         self.ledger.prove_conservation(run_id)
         self.ledger.end_run(run_id, "done", 0)
         return report
@@ -119,6 +121,22 @@ class World:
         """A static list made in the vendor's own way; answers its number."""
         answer = self.vendor.post("/api/lists", json={"name": name}, headers={"Api-Key": Options().api_key})
         return int(answer.raise_for_status().json()["listId"])
+
+    def people(self, *left: tuple[int, list[int]]) -> None:
+        """People who are there, and the channels they have left by now, without any event."""
+        users = [
+            {"email": f"person{number}@example.com", "dataFields": {"unsubscribedChannelIds": channels}}
+            for number, channels in left
+        ]
+        self.admin("users", {"users": users})
+
+    def leaves(self, person: int, **what: Any) -> None:
+        """A person leaves a channel (101) or message type by themselves."""
+        self.admin("person-unsubscribes", {"email": f"person{person}@example.com", **(what or {"channelId": 101})})
+
+    def left(self, field: str = "unsubscribedChannelIds") -> dict[str, list[int]]:
+        """Address → an array of the profile."""
+        return {one["email"]: one["dataFields"].get(field, []) for one in self.admin("state")["users"]}
 
     def triggers(self) -> dict[str, Any]:
         report: dict[str, Any] = self.admin("triggers")
@@ -221,6 +239,41 @@ def withdrawal(person: int, channel: int = 101) -> NewItem:
         fragment=orjson.dumps({"email": email}),
         bulk_key=str(channel),
     )
+
+
+def grant(person: int, target: str = "messageChannel/101", *, stated_at_ms: int | None = None, **more: Any) -> NewItem:
+    """A grant of somebody whom planning knew to have left the channel, on the word they gave now unless told otherwise."""
+    email = f"person{person}@example.com"
+    scope = more.pop("scope", ("email:marketing",))
+    document = {
+        "email": email,
+        "channelId": more.pop("channel_id", int(target.split("/")[1])),
+        "isChannelLeft": more.pop("is_channel_left", True),
+        "policy": more.pop("policy", "OptOut"),
+        "consentScope": list(scope),
+        "statedAtMs": now_ms() if stated_at_ms is None else stated_at_ms,
+    }
+    return NewItem(
+        object="grants",
+        kind="grants",
+        subject=f"person-{person}:{target}",
+        person_key=f"person-{person}",
+        fingerprint="f",
+        lane=9,
+        email=email,
+        fragment=orjson.dumps(document),
+        bulk_key=target,
+        consent_requirement="channel",
+        consent_scope=scope,
+        occurred_at_ms=document["statedAtMs"],
+        **more,
+    )
+
+
+def granted(person: int, channel: str = "email", **more: Any) -> ConsentRow:
+    """A person's consent to marketing on a channel."""
+    values = {"purpose": "marketing", "status": "granted", "is_messageable": True, **more}
+    return ConsentRow(person_key=f"person-{person}", channel=channel, **values)
 
 
 @pytest.fixture(scope="session")

@@ -205,3 +205,13 @@ def test_a_strict_project_writes_one_unsubscribe_event_per_channel(iterable_vend
     iterable_vendor.settings(undocumented="strict")
     iterable_vendor.ok("users/updateSubscriptions", {"email": ANN, "unsubscribedChannelIds": [101, 103]})
     assert {event["channelId"] for event in happened(iterable_vendor, "emailUnSubscribe")} == {101, 103}
+
+
+def test_a_person_may_act_between_a_reading_and_its_answer(iterable_vendor: Vendor) -> None:
+    iterable_vendor.bulk({"email": ANN})
+    rule = {"match": {"path": "/api/users/getByEmail"}, "times": 1, "kind": "mutate", "body": {"email": ANN, "channelId": 101}}
+    iterable_vendor.admin("faults", {"rules": [rule]})
+    read = iterable_vendor.fields(ANN)
+    assert read is not None
+    assert read["unsubscribedChannelIds"] == []
+    assert left_channels(iterable_vendor) == [101]

@@ -120,7 +120,7 @@ def evaluate(person: Person, channel: str, said: Iterable[Statement], rule: Rule
     else:
         reason = rule.source_of_truth
     due_at = grown_at if reason == "too_young" else expires_at if is_granted and expires_at and expires_at > now else None
-    shown = {"suppressed": "denied", "too_young": "denied", "expired": "unknown"}.get(reason, status)
+    shown = {"suppressed": "denied", "too_young": "denied", "expired": "denied"}.get(reason, status)
     messageable = is_granted and reason not in ("person_deleted", "suppressed", "too_young", "expired")
     return Verdict(shown, messageable, reason, due_at)
 

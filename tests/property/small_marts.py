@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from activation.fold import STEPS as FOLD_STEPS
-from activation.ledger.folding import FIELDS, ITEMS
+from activation.ledger.folding import FIELDS, ITEMS, SUBSCRIPTIONS
 from cartwire.clock import to_ms
 from cartwire.person import key_blocks, person_key
 from tests.property.macro_sql import render
@@ -35,9 +35,11 @@ CHANGED = (
     "changed_purchases",
     "changed_carts",
     "changed_events",
+    "changed_grants",
 )
 _FOUND = ("stg_iterable__lists", "stg_iterable__list_members", "stg_iterable__purchases", "int_lists__kept", "int_lists__flags",
-    "int_orders__found_at_iterable")  # fmt: skip
+    "int_orders__found_at_iterable", "int_subscriptions__unsubscribes", "int_subscriptions__moves",
+    "int_subscriptions__undone")  # fmt: skip
 _RULES = ("stg_iterable__consent_events", "stg_imports__consent_statements", "int_consent__rules",
     "int_profiles__fields_of_iterable")  # fmt: skip
 _SELECTED = ("resource_type:seed", "stg_iterable__users", "stg_iterable__user_fields", *_FOUND, *_RULES, "activation", "changes")
@@ -321,10 +323,33 @@ class SmallMarts:
             }  # fmt: skip
             items.append(item)
             fields += [_field(item, change) for change in row.get("changed_fields", ()) if state == "accepted"]
-        for name, rows, schema in (("fold_items", items, ITEMS), ("fold_fields", fields, FIELDS)):
+        writes = [write for row, state, _, _ in verdicts if state == "accepted" for write in self._writes(row)]
+        tables = (("fold_items", items, ITEMS), ("fold_fields", fields, FIELDS), ("fold_writes", writes, SUBSCRIPTIONS))
+        for name, rows, schema in tables:
             self._connection.register(name, pa.Table.from_pylist(rows, schema=schema))
         for step in FOLD_STEPS:
             self.execute((REPOSITORY / "activation" / "sql" / step).read_text())
+
+    def _writes(self, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """What an accepted row did to subscriptions, as the ledger tells the fold."""
+        at_ms = to_ms(NOW) + self._settled
+        whom = {name: row[name] for name in ("person_key", "email", "user_id")}
+        said = {"stated_at_ms": to_ms(row["occurred_at"]) if row.get("occurred_at") else None}
+        done = {
+            "item_id": self._settled,
+            "claimed_at_ms": at_ms,
+            "settled_at_ms": at_ms,
+            "is_accepted": True,
+            "is_overwriting": False,
+        }
+        channel = {"subscription_group": "messageChannel", "action": "unsubscribe"}
+        if row["object"] == "withdrawals":
+            yield {**whom, **said, **done, **channel, "subscription_id": row["iterable_channel_id"], "cause": "withdrawal"}
+        for number in row.get("unsubscribe_channel_ids") or ():
+            yield {**whom, **done, **channel, "subscription_id": number, "cause": "creation"}
+        if row["object"] == "grants":
+            target = {"subscription_group": row["subscription_group"], "subscription_id": row["subscription_id"]}
+            yield {**whom, **said, **done, **target, "action": "subscribe", "cause": "grant"}
 
 
 def _field(item: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:

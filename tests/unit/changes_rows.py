@@ -40,6 +40,9 @@ create table delivered.user_fields (person_key varchar, field varchar, "type" va
     fingerprint varchar);
 create table delivered.held_history (object varchar, kind varchar, subject varchar, person_key varchar,
     occurred_at timestamp, reason varchar, run_id varchar, seen_at timestamp);
+create table changes.changed_grants ({COMMON}, subscription_target varchar, subscription_group varchar,
+    subscription_id bigint, subscription_policy varchar, iterable_channel_id bigint, is_channel_left boolean,
+    consent_scope varchar[], stated_at timestamp);
 create table delivered.folded (settlement_id varchar);
 create table delivered.carts (person_key varchar, fingerprint varchar, accepted_at timestamp);
 create table config.objects (object varchar, kind varchar, is_enabled boolean, max_age_hours integer,

@@ -21,6 +21,7 @@ CHANGED = {
     ("purchases", "purchases"): "changed_purchases",
     ("carts", "carts"): "changed_carts",
     ("lists", "lists"): "changed_lists",
+    ("grants", "grants"): "changed_grants",
 }
 COMMON = (
     "object", "kind", "subject", "person_key", "email", "user_id", "fingerprint", "lane", "market_code",

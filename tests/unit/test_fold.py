@@ -252,3 +252,51 @@ def test_delivered_can_be_rebuilt_from_the_ledger(conn: duckdb.DuckDBPyConnectio
     assert contents(conn) == grown
     rebuild_delivered(conn, runs.ledger)
     assert contents(conn) == grown
+
+
+def grant(person: str, target: str, **values: object) -> NewItem:
+    return item("grants", person, subject=f"key-{person}:{target}", bulk_key=target, lane=9, **values)
+
+
+def test_what_we_did_to_subscriptions_is_known_with_its_time_and_cause(conn: duckdb.DuckDBPyConnection, runs: Runs) -> None:
+    created = b'{"dataFields":{"unsubscribedChannelIds":[101,103]}}'
+    runs.send([item("users", "ada", fragment=created), item("users", "bob", fragment=b'{"dataFields":{}}')])
+    runs.send([item("withdrawals", "bob", bulk_key="101", lane=1, occurred_at_ms=START_MS)])
+    runs.send([grant("ada", "messageChannel/101", occurred_at_ms=START_MS + 5), grant("bob", "messageType/204")])
+    runs.send([item("withdrawals", "cyd", bulk_key="101", lane=1)], [Event.reject])
+    fold(conn, runs.ledger)
+    columns = "person_key, subscription_group, subscription_id, action, cause, epoch_ms(stated_at) - ?, is_accepted"
+    expected = [
+        ("key-ada", "messageChannel", 101, "subscribe", "grant", 5, True),
+        ("key-ada", "messageChannel", 101, "unsubscribe", "creation", None, True),
+        ("key-ada", "messageChannel", 103, "unsubscribe", "creation", None, True),
+        ("key-bob", "messageChannel", 101, "unsubscribe", "withdrawal", 0, True),
+        ("key-bob", "messageType", 204, "subscribe", "grant", None, True),
+    ]
+    query = f"select {columns} from delivered.subscription_writes order by all"
+    assert conn.execute(query, [START_MS]).fetchall() == expected
+    assert rows(conn, "select distinct settled_at - claimed_at < interval 1 second from delivered.subscription_writes") == [
+        (True,)
+    ]
+    rebuild_delivered(conn, runs.ledger)
+    assert conn.execute(query, [START_MS]).fetchall() == expected
+    conn.execute("drop table delivered.subscription_writes")
+    fold(conn, runs.ledger)
+    assert conn.execute(query, [START_MS]).fetchall() == expected, "a warehouse of before learns what was done before it"
+
+
+def test_what_a_dead_run_may_have_unsubscribed_is_known_from_its_first_request_on(
+    conn: duckdb.DuckDBPyConnection, runs: Runs
+) -> None:
+    ledger = runs.ledger
+    ledger.start_run("dead", "test", START_MS)
+    ledger.freeze("dead", "main", [item("withdrawals", "ada", bulk_key="101", lane=1)], [], START_MS)
+    ledger.claim("request-dead", "subscriptions/unsubscribe", [1], lambda _: b"{}", START_MS + 1)
+    ledger.recover(START_MS + 10)
+    query = "select epoch_ms(claimed_at), is_accepted from delivered.subscription_writes order by item_id"
+    fold(conn, ledger)
+    assert rows(conn, query) == [(START_MS + 1, False)]
+    fold(conn, ledger)
+    runs.send([item("withdrawals", "ada", bulk_key="101", lane=1)])
+    fold(conn, ledger)
+    assert rows(conn, query) == [(START_MS + 1, False), (START_MS + 1, True)]

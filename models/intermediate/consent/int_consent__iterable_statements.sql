@@ -56,6 +56,12 @@ known as (
         )
 ),
 
+-- the echo of a write of ours is nobody's word
+echoes as (
+    select * from {{ ref('int_subscriptions__unsubscribes') }}
+    where is_own
+),
+
 said as (
     select
         known.resource_type,
@@ -81,6 +87,16 @@ said as (
                 and {{ list_size('known.iterable_channel_ids') }} = 0
                 and {{ list_size('known.iterable_message_type_ids') }} = 0
             )
+    where
+        not exists (
+            select 1 from echoes
+            where
+                known.event_id = echoes.event_key
+                and cast(echoes.subscription_id as varchar) = case echoes.subscription_group
+                    when 'messageChannel' then configured.iterable_channel_id
+                    else configured.iterable_message_type_id
+                end
+        )
 )
 
 select * from said

@@ -106,8 +106,7 @@ final as (
         channel,
         purpose,
         case
-            when decided_by in ('suppressed', 'too_young') then 'denied'
-            when decided_by = 'expired' then 'unknown'
+            when decided_by in ('suppressed', 'too_young', 'expired') then 'denied'
             else said_status
         end as status,
         said_status = 'granted'

@@ -1,0 +1,185 @@
+"""What Iterable says about subscriptions: opt-outs as its events tell them, and what a reading means for a grant. Pure.
+
+Source: facts on Iterable's API, section 3 (unsubscribes). Events keep whole seconds, so an opt-out counts as said at the end
+of its second: of two words in one the refusal stands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from activation.ledger.sending import LedgerItem
+from cartwire.clock import to_ms
+
+UNSUBSCRIBES = "emailUnSubscribe"  # written for every medium
+BY_API = "API"
+CHANNEL = "messageChannel"
+OPT_IN = "OptIn"
+CHANNELS_LEFT, TYPES_LEFT, TYPES_JOINED = "unsubscribedChannelIds", "unsubscribedMessageTypeIds", "subscribedMessageTypeIds"
+_OFFSET = re.compile(r" (?=[+-]\d\d:?\d\d$)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptOut:
+    """Somebody left something. `said_ms` None: nobody can tell when. No channel and no message type: it counts for all."""
+
+    email: str | None
+    user_id: str | None
+    said_ms: int | None
+    channel_ids: frozenset[int]
+    message_type_ids: frozenset[int]
+    is_by_api: bool
+
+    def concerns(self, channel_id: int, message_type_id: int | None = None) -> bool:
+        """Whether it is about a channel, or a message type of it."""
+        names_nothing = not self.channel_ids and not self.message_type_ids
+        return names_nothing or channel_id in self.channel_ids or message_type_id in self.message_type_ids
+
+    def is_since(self, moment_ms: int) -> bool:
+        """Whether it was said at or after an instant, as far as anybody can tell."""
+        return self.said_ms is None or self.said_ms >= moment_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A row of the lane of grants, as it was planned.
+
+    Attributes:
+        group, number: what is subscribed. channel_id: the channel it is, or belongs to.
+        is_channel_left: planning knew that the person is unsubscribed from the channel.
+        is_opt_in: nobody is subscribed until they say so.
+        consent: (channel, purpose) of every consent it stands on. stated_at_ms: when the newest of them was given.
+    """
+
+    group: str
+    number: int
+    channel_id: int
+    is_channel_left: bool
+    is_opt_in: bool
+    consent: tuple[tuple[str, str], ...]
+    stated_at_ms: int
+
+    @property
+    def message_type_id(self) -> int | None:
+        """The number, where it is a message type's."""
+        return None if self.group == CHANNEL else self.number
+
+    @property
+    def field(self) -> str:
+        """The array of a profile that it changes."""
+        return CHANNELS_LEFT if self.group == CHANNEL else TYPES_JOINED if self.is_opt_in else TYPES_LEFT
+
+
+class Reading(StrEnum):
+    """What a look at Iterable means for a grant."""
+
+    grant = "grant"  # still unsubscribed, and nothing newer was said
+    left = "left"  # they left since: it must not be sent
+    subscribed = "subscribed"  # there is nothing to do
+    nobody = "nobody"  # the person is not there
+
+
+def grant_of(item: LedgerItem) -> Grant:
+    """The plan of a row of grants, from its fragment and bulk key."""
+    planned: dict[str, Any] = orjson.loads(item.fragment)
+    group, number = item.bulk_key.split("/")
+    return Grant(
+        group=group,
+        number=int(number),
+        channel_id=planned["channelId"],
+        is_channel_left=planned["isChannelLeft"],
+        is_opt_in=planned["policy"] == OPT_IN,
+        consent=tuple((channel, purpose) for channel, _, purpose in (scope.partition(":") for scope in planned["consentScope"])),
+        stated_at_ms=planned["statedAtMs"],
+    )
+
+
+def opt_out_of(event: Mapping[str, Any]) -> OptOut | None:
+    """An event of an export or of a person's history as an opt-out; None where it is none, as for who leaves a list."""
+    if event.get("eventType", UNSUBSCRIBES) != UNSUBSCRIBES:
+        return None
+    channel_ids, type_ids = _numbers(event, "channelId"), _numbers(event, "messageTypeId")
+    if not channel_ids and not type_ids and _numbers(event, "emailListId"):
+        return None
+    email, user_id = event.get("email"), event.get("userId")
+    return OptOut(
+        email=email.strip().lower() if isinstance(email, str) and email.strip() else None,
+        user_id=user_id if isinstance(user_id, str) and user_id else None,
+        said_ms=_end_of_second(event.get("createdAt")),
+        channel_ids=channel_ids,
+        message_type_ids=type_ids,
+        is_by_api=event.get("unsubSource") == BY_API,
+    )
+
+
+def read_grant(grant: Grant, user: Mapping[str, Any] | None, opt_outs: Sequence[OptOut], left_by_us: frozenset[int]) -> Reading:
+    """What may be done about a grant after reading its person.
+
+    Args:
+        user: as Iterable shows it; None: there is nobody.
+        opt_outs: of this person, without the echoes of our own writes.
+        left_by_us: channels we withdrew a moment ago, which a reading may not show yet.
+    """
+    if user is None:
+        return Reading.nobody
+    if any(one.is_since(grant.stated_at_ms) and one.concerns(grant.channel_id, grant.message_type_id) for one in opt_outs):
+        return Reading.left
+    is_channel_left = grant.channel_id in shown_ids(user, CHANNELS_LEFT) | left_by_us
+    if is_channel_left and not grant.is_channel_left:
+        return Reading.left
+    is_listed = grant.number in shown_ids(user, grant.field)
+    if grant.group == CHANNEL:
+        return Reading.grant if is_channel_left else Reading.subscribed
+    return Reading.grant if is_listed != grant.is_opt_in else Reading.subscribed
+
+
+def arrays_after(grants: Iterable[Grant], user: Mapping[str, Any], left_by_us: frozenset[int]) -> dict[str, Any]:
+    """The arrays that overwrite a person's, for projects without the additive endpoints.
+
+    Each is what was read and what we withdrew a moment ago, less exactly what is granted; no other unsubscribe is dropped.
+    """
+    arrays: dict[str, set[int]] = {}
+    for grant in grants:
+        held = arrays.setdefault(grant.field, set(shown_ids(user, grant.field)))
+        if grant.field == CHANNELS_LEFT:
+            held |= left_by_us
+    for grant in grants:
+        if grant.is_opt_in:
+            arrays[grant.field].add(grant.number)
+        else:
+            arrays[grant.field].discard(grant.number)
+    aligned = {} if arrays.keys() <= {CHANNELS_LEFT} else {"validateChannelAlignment": False}
+    return {**{field: sorted(held) for field, held in arrays.items()}, **aligned}
+
+
+def shown_ids(user: Mapping[str, Any] | None, field: str) -> frozenset[int]:
+    """An array of numbers of a profile; empty where there is none."""
+    shown = ((user or {}).get("dataFields") or {}).get(field) or ()
+    return frozenset(int(number) for number in shown)
+
+
+def _numbers(event: Mapping[str, Any], name: str) -> frozenset[int]:
+    """`channelIds` or `channelId`: Iterable writes either."""
+    value = event.get(f"{name}s", event.get(name))
+    listed = value if isinstance(value, list) else [value]
+    return frozenset(number for number in listed if isinstance(number, int) and not isinstance(number, bool))
+
+
+def _end_of_second(value: object) -> int | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        moment_ms = int(value)
+    elif isinstance(value, str):
+        try:
+            moment_ms = to_ms(datetime.fromisoformat(_OFFSET.sub("", value)))
+        except ValueError:
+            return None
+    else:
+        return None
+    return moment_ms if moment_ms % 1000 else moment_ms + 999

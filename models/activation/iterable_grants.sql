@@ -1,0 +1,110 @@
+-- Grain: subject (person_key and what is subscribed). What each person may be subscribed to at
+-- Iterable by their own word: a channel where everything that uses it was granted, and the
+-- message type that a row of config/iterable_channels.csv names. Whether Iterable needs to be
+-- told is the diff's to find.
+with consent as (
+    select * from {{ ref('consent_state') }}
+),
+
+people as (
+    select * from {{ ref('iterable_users') }}
+    where should_exist
+),
+
+project_channels as (
+    select
+        name,
+        min(id) as channel_id
+    from {{ source('raw_iterable', 'channels') }}
+    group by name
+),
+
+project_types as (
+    select
+        name,
+        channel_id,
+        min(id) as message_type_id,
+        min(subscription_policy) as subscription_policy
+    from {{ source('raw_iterable', 'message_types') }}
+    group by name, channel_id
+),
+
+configured as (
+    select
+        iterable_channels.channel,
+        iterable_channels.purpose,
+        project_channels.channel_id,
+        project_types.message_type_id,
+        project_types.subscription_policy
+    from {{ ref('iterable_channels') }} as iterable_channels
+    inner join project_channels on iterable_channels.iterable_channel_name = project_channels.name
+    left join project_types
+        on
+            iterable_channels.iterable_message_type_name = project_types.name
+            and project_channels.channel_id = project_types.channel_id
+),
+
+wanted as (
+    select
+        consent.profile_id,
+        'messageChannel' as subscription_group,
+        configured.channel_id as subscription_id,
+        'OptOut' as subscription_policy,
+        configured.channel_id as iterable_channel_id,
+        consent.channel || ':' || consent.purpose as consent_scope,
+        consent.is_messageable,
+        consent.stated_at
+    from consent
+    inner join configured
+        on consent.channel = configured.channel and consent.purpose = configured.purpose
+    union all
+    select
+        consent.profile_id,
+        'messageType' as subscription_group,
+        configured.message_type_id as subscription_id,
+        configured.subscription_policy,
+        configured.channel_id as iterable_channel_id,
+        consent.channel || ':' || consent.purpose as consent_scope,
+        consent.is_messageable,
+        consent.stated_at
+    from consent
+    inner join configured
+        on consent.channel = configured.channel and consent.purpose = configured.purpose
+    where configured.message_type_id is not null
+),
+
+-- several consents may use one channel of Iterable: one without a grant keeps it closed
+granted as (
+    select
+        profile_id,
+        subscription_group,
+        subscription_id,
+        subscription_policy,
+        iterable_channel_id,
+        {{ list_agg_ordered('consent_scope', 'consent_scope') }} as consent_scope,
+        max(stated_at) as stated_at
+    from wanted
+    group by
+        profile_id, subscription_group, subscription_id, subscription_policy, iterable_channel_id
+    having bool_and(coalesce(is_messageable, false)) and count(*) = count(stated_at)
+),
+
+final as (
+    select
+        people.person_key || ':' || granted.subscription_group || ':' || granted.subscription_id
+            as subject,
+        people.profile_id,
+        people.person_key,
+        granted.subscription_group,
+        granted.subscription_id,
+        granted.subscription_policy,
+        granted.iterable_channel_id,
+        granted.consent_scope,
+        granted.stated_at,
+        people.market_code,
+        people.is_test
+    from granted
+    inner join people on granted.profile_id = people.profile_id
+)
+
+select * from final
