@@ -12,10 +12,10 @@ export DBT_PROFILES_DIR := $(CURDIR)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-kill lint fmt bench docs clean
+.PHONY: help setup demo test test-identities test-kill lint fmt bench docs clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready .env ## virtual environment from the hashed lock file, and a .env with a fresh CARTWIRE_SECRET
 	@mkdir -p var
@@ -41,8 +41,12 @@ demo: setup ## the whole product against the local sandbox (FULL=1: the whole ye
 test: setup ## every test, two workers
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not kill and not bench" $(ARGS)
 
-test-kill: setup ## the long SIGKILL runs (SEED=n repeats one)
-	@$(BIN)/python -m pytest -m kill $(ARGS)
+test-identities: setup ## what depends on the type of Iterable project, for both types that are not hybrid (IDENTITY=email|user_id: one)
+	@for identity in $(or $(IDENTITY),email user_id); do \
+		$(BIN)/python -m pytest -n 2 --dist loadgroup -m "identities and not kill" --identity $$identity $(ARGS) || exit; done
+
+test-kill: setup ## the long SIGKILL runs (SEED=n repeats one; IDENTITY=email|user_id: at another type of project)
+	@$(BIN)/python -m pytest -m kill $(if $(IDENTITY),--identity $(IDENTITY)) $(ARGS)
 
 lint: setup ## ruff, mypy, import-linter, sqlfluff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

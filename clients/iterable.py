@@ -153,9 +153,13 @@ class IterableClient:
         """``[{"id", "name", "listType", "createdAt"}]``; one made a moment ago may be missing."""
         return list(_document("lists", self._read("lists")).get("lists") or [])
 
-    def list_members(self, list_id: int) -> list[str]:
-        """Everybody on a list: the user id where there is one, else the e-mail. 5 calls a minute, the whole list at once."""
-        answer = self._read("lists/getUsers", params={"listId": str(list_id), "preferUserId": "true"}, timeout=EXPORT_TIMEOUT)
+    def list_members(self, list_id: int, *, prefer_user_id: bool) -> list[str]:
+        """Everybody on a list: the e-mail, or the user id where there is one and it is preferred.
+
+        5 calls a minute, the whole list at once.
+        """
+        params = {"listId": str(list_id), "preferUserId": str(prefer_user_id).lower()}
+        answer = self._read("lists/getUsers", params=params, timeout=EXPORT_TIMEOUT)
         if answer.status != 200:
             raise _refused("lists/getUsers", answer)
         return [line for line in answer.body.decode().splitlines() if line]

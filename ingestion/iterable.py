@@ -83,7 +83,7 @@ def load_iterable(
     report = LoadReport()
     with ExitStack() as stack:
         reader = client or stack.enter_context(IterableClient(settings))
-        load = _Load(reader, project_fingerprint(settings), report, progress or silent, list_names(settings.config), webhooks)
+        load = _Load(reader, settings, report, progress or silent, list_names(settings.config), webhooks)
         pipeline = stack.enter_context(engine.open_pipeline(PIPELINE, connection, TABLES, settings.state_dir))
         engine.run(pipeline, engine.make_source(PIPELINE, load.readers()), progress or silent)
     report.elapsed_s = time.monotonic() - started
@@ -94,7 +94,7 @@ def load_lists(
     connection: duckdb.DuckDBPyConnection, settings: Settings, client: IterableClient, lists: Sequence[Mapping[str, Any]]
 ) -> None:
     """Replace `raw_iterable.lists` by these (as GET lists shows them): a list just made may not be read for a minute."""
-    load = _Load(client, project_fingerprint(settings), LoadReport(), silent, frozenset())
+    load = _Load(client, settings, LoadReport(), silent, frozenset())
     with engine.open_pipeline(PIPELINE, connection, TABLES, settings.state_dir) as pipeline:
         engine.run(pipeline, engine.make_source(PIPELINE, {"lists": load.lists(lists)}), silent)
 
@@ -115,14 +115,16 @@ class _Load:
     def __init__(
         self,
         client: IterableClient,
-        project: str,
+        settings: Settings,
         report: LoadReport,
         progress: Progress,
         kept_lists: frozenset[str],
         webhooks: Iterable[consent_events.Row] = (),
     ) -> None:
         self._client = client
-        self._project = project
+        self._project = project_fingerprint(settings)
+        # where the address identifies, a userId that some earlier system gave out says nothing
+        self._prefers_user_id = settings.iterable_identity != "email"
         self._report = report
         self._progress = progress
         self._kept_lists = kept_lists
@@ -158,7 +160,7 @@ class _Load:
         rows = (
             (hashlib.sha256(f"{number}\n{identifier}".encode()).hexdigest()[:32], number, identifier)
             for number in wanted
-            for identifier in self._client.list_members(number)
+            for identifier in self._client.list_members(number, prefer_user_id=self._prefers_user_id)
         )
         yield from self._tables(LIST_MEMBERS_REPLACED if is_new_project else LIST_MEMBERS_TABLE, rows)
         state["lists_of_project"], state["lists_read"] = self._project, [*read, *wanted]

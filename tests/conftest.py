@@ -20,6 +20,11 @@ OURS = ("CARTWIRE_", "CTP_", "ITERABLE_", "PREFECT_API", "DBT_")
 SECRET = "test-secret-test-secret-test-secret-test"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The type of Iterable project that tests marked `identities` speak to (make test-identities)."""
+    parser.addoption("--identity", choices=("hybrid", "email", "user_id"), default="hybrid")
+
+
 def pytest_configure() -> None:
     """Nothing a developer has exported or written to .env may decide a test."""
     for name in [name for name in os.environ if name.startswith(OURS)]:
@@ -40,16 +45,18 @@ def environment_as_before() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A running `python -m sandbox`."""
+    """A running `python -m sandbox`; `identity` is the type of its Iterable project after a reset."""
 
     commercetools_url: str
     iterable_url: str
     credentials: Mapping[str, str]
+    identity: str
 
     def reset(self) -> None:
         """Both sides back to the documents, no faults, no clock offset."""
         for url in (self.commercetools_url, self.iterable_url):
             httpx.post(f"{url}/_sandbox/reset", timeout=60).raise_for_status()
+        self.admin("iterable", "POST", "settings", {"identity": self.identity})
 
     def admin(self, side: str, method: str, path: str, body: Any = None) -> Any:
         """Call `/_sandbox/<path>` of `commercetools` or `iterable`; answers the parsed JSON."""
@@ -67,6 +74,7 @@ class Sandbox:
         """Settings of a fresh installation in `folder` against this sandbox, as environment variables."""
         values = {
             **self.credentials,
+            "ITERABLE_IDENTITY": self.identity,
             "CARTWIRE_SECRET": SECRET,
             "CARTWIRE_WAREHOUSE": folder / "warehouse.duckdb",
             "CARTWIRE_LEDGER": folder / "ledger.sqlite",
@@ -83,7 +91,7 @@ class Sandbox:
 
 
 @pytest.fixture(scope="session")
-def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+def sandbox_process(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A small shop: 40 households, six weeks; built once per machine, kept in var/documents."""
     documents = REPOSITORY / "var" / "documents" / f"tests-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}.sqlite"
     documents.parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +127,7 @@ def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
         "ITERABLE_API_KEY": ready["iterable_api_key"],
         "ITERABLE_API_URL": ready["iterable_url"],
     }
-    yield Sandbox(ready["commercetools_url"], ready["iterable_url"], credentials)
+    yield Sandbox(ready["commercetools_url"], ready["iterable_url"], credentials, request.config.getoption("identity"))
     child.terminate()
     child.wait(10)
 

@@ -26,7 +26,10 @@ strangers as (
         )
         and not exists (
             select 1 from recipients
-            where existing.email = recipients.desired_email
+            where
+                existing.email = recipients.desired_email
+                -- where userIds identify, somebody else may have the address
+                and not {{ project_identifies_by('user_id') }}
         )
 ),
 

@@ -168,7 +168,9 @@ changed as (
             select 1
             from test_profiles
             where
-                test_profiles.customer_id = opted_out.known_user_id
+                -- an e-mail-based project has no userIds; who spoke is the customer then
+                test_profiles.customer_id
+                = coalesce(opted_out.known_user_id, opted_out.customer_id)
                 or {{ fold_email('test_profiles.email') }} = opted_out.known_email
         ) as is_test,
         opted_out.channel,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -120,6 +121,26 @@ def assert_items(items: list[Row], document: Row) -> None:
         assert money(item["price"]) * line["quantity"] == total
         assert item["name"] == line["name"].get("en")
         assert_place(item["dataFields"], document)
+
+
+def assert_about(found: Consequences, event: Row, name: str) -> None:
+    """The event is about the scenario: its name, person, time and envelope."""
+    assert event["eventName"] == name
+    assert {key: event[key] for key in ("userId", "email") if key in event} == found.who
+    assert re.fullmatch(rf"{name.replace('_', '-')}-[0-9a-f]{{32}}", event["id"])
+    assert event["createdAt"] == int(found.at.timestamp())
+    assert moment(event["dataFields"]["occurredAt"]) == found.at
+    data = event["dataFields"]
+    assert (data["schemaVersion"], data["isBackfill"], data["isTest"]) == (1, False, False)
+    assert data["customerId"] == found.report["customer_id"]
+    assert "guestId" not in data
+
+
+def assert_event(found: Consequences, event: Row, order: Row, name: str) -> None:
+    """The same of an event about an order: its number, and its place."""
+    assert_about(found, event, name)
+    assert (event["dataFields"]["orderId"], event["dataFields"]["orderNumber"]) == (order["id"], order["orderNumber"])
+    assert_place(event["dataFields"], order)
 
 
 def _user(state: Row, names: tuple[str, ...]) -> Row:

@@ -58,6 +58,7 @@ def leave_traces(environment: dict[str, str], orders: list[dict[str, Any]], peop
     tool = OtherTool(environment)
     first, second = orders[:2]
     known = people[first["customerId"]]
+    stranger_id = {"userId": "only-there"} if environment["ITERABLE_IDENTITY"] == "user_id" else {}
     tool.post(
         "users/bulkUpdate",
         {
@@ -67,7 +68,7 @@ def leave_traces(environment: dict[str, str], orders: list[dict[str, Any]], peop
                     "userId": known["id"],
                     "dataFields": {"firstName": known["firstName"], "lastName": "Other", "shoeSize": 42, "<script>": "x"},
                 },
-                {"email": STRANGER, "dataFields": {"shoeSize": 38, "firstName": "Nobody"}},
+                {"email": STRANGER, **stranger_id, "dataFields": {"shoeSize": 38, "firstName": "Nobody"}},
             ]
         },
     )
@@ -77,7 +78,13 @@ def leave_traces(environment: dict[str, str], orders: list[dict[str, Any]], peop
     for name in ("page_viewed", "order_refunded"):
         tool.post(
             "events/track",
-            {"email": known["email"], "eventName": name, "id": f"e-{name}".replace("_", "-"), "dataFields": {"a": 1}},
+            {
+                "email": known["email"],
+                "userId": known["id"],
+                "eventName": name,
+                "id": f"e-{name}".replace("_", "-"),
+                "dataFields": {"a": 1},
+            },
         )
     return Traces(known, first, second)
 

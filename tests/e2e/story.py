@@ -19,12 +19,12 @@ from typing import Any
 
 import duckdb
 
-from cartwire.person import person_key
 from cartwire.settings import REPOSITORY, Settings
 from flows.dbt import build_everything
 from flows.report import RunReport
 from flows.run import sync
 from tests.conftest import Sandbox
+from tests.e2e.people import guest_id
 
 Row = dict[str, Any]
 
@@ -150,13 +150,17 @@ class Story:
     def names_of(self, customer_id: str | None, guest: str | None = None) -> tuple[str, ...]:
         """What a person is called in requests: the customer's id, or their addresses; a guest's address, or the id made for it."""
         if self.identity == "user_id":
-            made = f"g-{person_key(self.settings.secret_bytes, f'email:{guest}')[:32]}" if guest else None
-            return tuple(name for name in (customer_id, made) if name)
+            return tuple(name for name in (customer_id, guest and guest_id(guest)) if name)
         if customer_id and self.identity == "hybrid":
             return (customer_id,)
         now = {customer["id"]: customer["email"] for customer in self.customers}
         found = (self.former_addresses.get(customer_id or ""), now.get(customer_id), guest)
         return tuple(dict.fromkeys(name for name in found if name))
+
+
+def day_of(story: Story) -> Iterator[Sent]:
+    """What was sent after the shop day."""
+    return story.chapters["shop day"].sent()
 
 
 def tell_story(sandbox: Sandbox, folder: Path, identity: str) -> Story:

@@ -16,14 +16,16 @@ from cartwire.settings import REPOSITORY
 from tests.conftest import Sandbox
 from tests.e2e.command import Outcome, cartwire
 from tests.e2e.other_tool import STRANGER, Traces, leave_traces, recent_orders
+from tests.e2e.people import name_of, user_of
 
-pytestmark = pytest.mark.xdist_group("adopt")
+pytestmark = [pytest.mark.xdist_group("adopt"), pytest.mark.identities]
 
 
 @dataclass
 class Adopted:
     """Outcomes by chapter, writes during each, the page of the first look, and what Iterable held at the end of each."""
 
+    identity: str
     traces: Traces
     addresses: set[str]
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -63,7 +65,7 @@ def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
     environment = sandbox_process.environment(folder, CARTWIRE_CONFIG=config)
     orders, people = recent_orders(sandbox_process.settings(folder), live + timedelta(hours=1))
     traces = leave_traces(environment, orders, people)
-    record = Adopted(traces, {one["email"].lower() for one in people.values()} | {STRANGER})
+    record = Adopted(sandbox_process.identity, traces, {one["email"].lower() for one in people.values()} | {STRANGER})
     sandbox_process.admin("iterable", "POST", "fields", {"fields": {"loyaltyPoints": "string"}})
 
     def tell(name: str, *arguments: str) -> None:
@@ -160,12 +162,13 @@ def test_the_report_says_requests_minutes_and_what_may_fire(told: Adopted) -> No
 
 def test_the_first_sync_sends_only_what_differs_from_what_was_found(told: Adopted) -> None:
     assert told.outcomes["first sync"].code == 0
-    known = told.traces.known["id"]
-    rows = [row for body in told.bodies["first sync"] for row in json.loads(body)["users"] if row.get("userId") == known]
+    known = name_of(told.identity, told.traces.known["id"], told.traces.known["email"])
+    users = [row for body in told.bodies["first sync"] for row in json.loads(body)["users"]]
+    rows = [row for row in users if known in (row.get("userId"), row.get("email"))]
     assert len(rows) == 1
     assert rows[0]["dataFields"]["lastName"] == told.traces.known["lastName"]
     assert not {"firstName", "shoeSize", "<script>"} & rows[0]["dataFields"].keys()
-    after = next(one for one in told.states["first sync"]["users"] if one["userId"] == known)["dataFields"]
+    after = user_of(told.identity, told.states["first sync"]["users"], told.traces.known)["dataFields"]
     assert after["shoeSize"] == 42
     stranger = next(one for one in told.states["first sync"]["users"] if one["email"] == STRANGER)
     assert {name for name in stranger["dataFields"] if name in ("shoeSize", "firstName", "consent")} == {"shoeSize", "firstName"}

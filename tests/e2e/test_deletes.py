@@ -14,9 +14,10 @@ import pytest
 from clients.commercetools import CommercetoolsClient
 from tests.conftest import Sandbox
 from tests.e2e.command import Outcome, cartwire
+from tests.e2e.people import user_of
 from tests.e2e.shop_rows import rows
 
-pytestmark = pytest.mark.xdist_group("deletes")
+pytestmark = [pytest.mark.xdist_group("deletes"), pytest.mark.identities]
 TWO_DAYS_S = 172_800
 COUNTED = "select profile_id, currency_code, order_count, lifetime_value_gross from marts.customer_metrics"
 
@@ -38,6 +39,7 @@ class Deleted:
     sent: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     carts: dict[str, dict[str, Any]] = field(default_factory=dict)
     metrics: dict[str, dict[tuple[str, str], tuple[int, Any]]] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
 
     def tell(self, name: str, *arguments: str, **changes: str) -> None:
         before = self.sandbox.writes()
@@ -59,7 +61,7 @@ class Deleted:
 
     def user(self, customer_id: str) -> dict[str, Any]:
         users: list[dict[str, Any]] = self.sandbox.admin("iterable", "GET", "state")["users"]
-        return next(user for user in users if user["userId"] == customer_id)
+        return user_of(self.sandbox.identity, users, {"id": customer_id, "email": self.addresses[customer_id]})
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +70,7 @@ def deleted(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) 
     told = Deleted(sandbox_process, tmp_path_factory.mktemp("deletes"))
     told.tell("first", "sync", "--json")
     told.remember_metrics("first")
+    told.addresses = dict(told.rows("select customer_id, email from marts.profiles where customer_id is not null"))
     _choose(told)
     _delete(told)
     told.tell("sweep", "sweep", "--json")
@@ -105,8 +108,7 @@ def _is_only_cart(cart: dict[str, Any], carts: dict[str, dict[str, Any]]) -> boo
 
 
 def _has_cart(told: Deleted, cart: dict[str, Any]) -> bool:
-    users = told.sandbox.admin("iterable", "GET", "state")["users"]
-    return any(user["userId"] == cart["customerId"] and user["cart"] for user in users)
+    return bool(told.user(cart["customerId"]).get("cart"))
 
 
 def _delete(told: Deleted) -> None:

@@ -14,7 +14,7 @@ from flows.run import sync
 from tests.conftest import Sandbox
 from tests.e2e.command import cartwire
 
-pytestmark = pytest.mark.xdist_group("event_kinds")
+pytestmark = [pytest.mark.xdist_group("event_kinds"), pytest.mark.identities]
 LOST_AUTHORITY = r"(\w+)(?: is)? held: commercetools' Messages date this kind and are switched off"
 HOUR_S = 3700
 TRANSITIONS = {"customer_email_changed", "customer_group_changed", "order_cancelled", "order_status_changed"}

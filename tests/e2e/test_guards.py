@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import Sandbox
-from tests.e2e.trouble import OTHER_CLIENT, OUTCOMES, Trouble, newest_runs, tell_trouble
+from tests.e2e.trouble import OTHER_CLIENT, OUTCOMES, Trouble, newest_runs, received_user, tell_trouble
 
-pytestmark = pytest.mark.xdist_group("trouble")
+pytestmark = [pytest.mark.xdist_group("trouble"), pytest.mark.identities]
 
 SYNCS = ("test profiles", "guarded", "released", "after all of them", "type conflict", "failing test", "mended")
 INTERRUPTED = {"wrong credentials": 2, "missing scope": 2, "no shop": 3, "no Iterable": 5}
@@ -25,12 +25,6 @@ def trouble(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) 
 
 def kinds(trouble: Trouble, plan: str) -> dict[str, dict[str, Any]]:
     return {kind["kind"]: kind for kind in trouble.chapters[plan].outcome.json()["kinds"]}
-
-
-def fields_of(trouble: Trouble, chapter: str, person: dict[str, Any]) -> dict[str, Any]:
-    """What Iterable held of a customer after a chapter."""
-    found = [user for user in trouble.received[chapter] if user["userId"] == person["id"]]
-    return found[0] if found else {}
 
 
 def test_a_plan_shows_counts_fields_and_what_may_fire_and_sends_nothing(trouble: Trouble) -> None:
@@ -69,15 +63,16 @@ def test_only_listed_people_leave_with_test_profiles(trouble: Trouble) -> None:
     users, withdrawals = chapter.counts("users"), chapter.counts("withdrawals")
     assert users["accepted"] == 1
     assert users["suppressed"] > 30
-    assert fields_of(trouble, "test profiles", trouble.listed)["dataFields"]["firstName"] == trouble.listed["firstName"]
-    assert {user["userId"] for user in trouble.received["test profiles"]} == {trouble.listed["id"], trouble.unsubscriber["id"]}
+    assert received_user(trouble, "test profiles", trouble.listed)["dataFields"]["firstName"] == trouble.listed["firstName"]
+    known = [received_user(trouble, "test profiles", person) for person in (trouble.listed, trouble.unsubscriber)]
+    assert sorted(trouble.received["test profiles"], key=json.dumps) == sorted(known, key=json.dumps)
     assert withdrawals["planned"] == withdrawals["suppressed"] == 1
     assert "subscriptions.bulk" not in chapter.writes
 
 
 def test_what_test_profiles_kept_back_goes_with_the_next_sync(trouble: Trouble) -> None:
-    assert fields_of(trouble, "test profiles", trouble.unsubscriber)["unsubscribedChannelIds"] == []
-    assert 101 in fields_of(trouble, "guarded", trouble.unsubscriber)["unsubscribedChannelIds"]
+    assert received_user(trouble, "test profiles", trouble.unsubscriber)["unsubscribedChannelIds"] == []
+    assert 101 in received_user(trouble, "guarded", trouble.unsubscriber)["unsubscribedChannelIds"]
 
 
 def test_the_volume_guard_holds_an_implausible_change_but_no_withdrawal(trouble: Trouble) -> None:

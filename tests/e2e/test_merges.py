@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from cartwire.person import person_key
 from cartwire.settings import REPOSITORY
 from flows.run import sync
 from tests.conftest import Sandbox
+from tests.e2e.people import guest_id
 
 pytestmark = pytest.mark.xdist_group("merges")
 
@@ -31,7 +31,7 @@ def test_the_guests_user_becomes_part_of_the_customers_and_the_next_sync_says_ev
     day = {one["scenario"]: one for one in sandbox.admin("commercetools", "POST", "shop-day", {})["scenarios"]}
     customer = day["guest_registered"]["customer_id"]
     order = sandbox.admin("commercetools", "GET", f"documents/orders/{day['guest_registered']['order_id']}")
-    guest = f"g-{person_key(settings.secret_bytes, 'email:' + order['customerEmail'].lower())[:32]}"
+    guest = guest_id(order["customerEmail"])
 
     sync(settings)
     before = _people(sandbox)

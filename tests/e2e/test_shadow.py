@@ -15,7 +15,7 @@ from activation.ledger import reasons
 from tests.conftest import Sandbox
 from tests.e2e.command import Outcome, cartwire
 
-pytestmark = pytest.mark.xdist_group("shadow")
+pytestmark = [pytest.mark.xdist_group("shadow"), pytest.mark.identities]
 
 
 @dataclass

@@ -17,7 +17,7 @@ from tests.conftest import Sandbox
 from tests.e2e.command import Outcome, cartwire
 from tests.e2e.shop_rows import rows
 
-pytestmark = pytest.mark.xdist_group("smoke")
+pytestmark = [pytest.mark.xdist_group("smoke"), pytest.mark.identities]
 FIGURES = (
     "select order_id, order_total, is_counted from marts.orders order by all",
     "select cart_id, profile_id, cart_total from marts.carts order by all",

@@ -14,9 +14,10 @@ from cartwire.settings import REPOSITORY
 from clients.commercetools import CommercetoolsClient
 from tests.conftest import Sandbox
 from tests.e2e.command import Outcome, cartwire
+from tests.e2e.people import name_of, named
 from tests.e2e.shop_rows import rows
 
-pytestmark = pytest.mark.xdist_group("lists")
+pytestmark = [pytest.mark.xdist_group("lists"), pytest.mark.identities]
 
 VERIFIED, REPEAT, FULL, NONE = "Newsletter subscribers", "Repeat customers", "Taken over whole", "Nobody's list"
 HEADER = "list_name,source,is_enabled,creates_missing,removes_found_members,comment\n"
@@ -27,7 +28,7 @@ ROWS = [
     f"{NONE},profiles.is_test,true,false,false,is not there\n",
 ]
 FLAGGED = """
-select coalesce(customer_id, email) as person from marts.profiles
+select customer_id, email from marts.profiles
 inner join (
     select profile_id, bool_or(is_messageable) as may from marts.consent_state group by profile_id
 ) as consent using (profile_id)
@@ -39,7 +40,7 @@ where may and not profiles.is_deleted and {flag}
 
 @dataclass
 class Lists:
-    """After each chapter: outcome, writes, list members (by userId, else address), and whom Iterable has and a flag is true of."""
+    """After each chapter: outcome, writes, list members as `named` calls them, and whom Iterable has and a flag is true of."""
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     writes: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -51,6 +52,7 @@ class Lists:
     found: str = ""
     found_elsewhere: str = ""
     unverified: str = ""
+    stranger: str = ""
 
     def counts(self, name: str, kind: str) -> dict[str, int]:
         rows = [row["counts"] for row in self.outcomes[name].json()["rows"] if row["kind"] == kind]
@@ -68,11 +70,15 @@ def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
     people = _verified_and_willing(sandbox_process, folder)
     whole = _make_list(environment, FULL)
     found, other, unverified = people[:3]
-    record.found, record.found_elsewhere, record.unverified = found["id"], other["id"], unverified["id"]
+    identity = sandbox_process.identity
+    names = [name_of(identity, one["id"], one["email"]) for one in people[:3]]
+    record.found, record.found_elsewhere, record.unverified = names
+    stranger = {"email": "stranger@example.com"} | ({"userId": "stranger"} if identity == "user_id" else {})
+    record.stranger = named(identity, {"userId": None, **stranger})
     known = [
         {"email": found["email"].lower(), "userId": found["id"], "dataFields": {"userListIds": [301]}},
         {"email": other["email"].lower(), "userId": other["id"], "dataFields": {"userListIds": [whole]}},
-        {"email": "stranger@example.com", "dataFields": {"userListIds": [301, whole]}},
+        {**stranger, "dataFields": {"userListIds": [301, whole]}},
     ]
     sandbox_process.admin("iterable", "POST", "users", {"users": known})
 
@@ -81,17 +87,18 @@ def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
         record.outcomes[name] = cartwire(environment, *arguments)
         record.writes[name] = sandbox_process.admin("iterable", "GET", f"writes?since={marker}")["by_endpoint"]
         state = sandbox_process.admin("iterable", "GET", "state")
-        record.channels_left[name] = {one["userId"]: one["unsubscribedChannelIds"] for one in state["users"] if one["userId"]}
+        record.channels_left[name] = {named(identity, one): one["unsubscribedChannelIds"] for one in state["users"]}
         record.members[name] = {
             each["name"]: {
-                one["userId"] or one["email"] for one in state["users"] if each["id"] in one["dataFields"].get("userListIds", ())
+                named(identity, one) for one in state["users"] if each["id"] in one["dataFields"].get("userListIds", ())
             }
             for each in state["lists"]
         }
         with duckdb.connect(str(folder / "analyst.duckdb"), read_only=True) as connection:
-            at_iterable = {one["userId"] or one["email"] for one in state["users"]}
+            at_iterable = {named(identity, one) for one in state["users"]}
             record.flagged[name] = {
-                flag: at_iterable & {row[0] for row in connection.execute(FLAGGED.format(flag=flag)).fetchall()}
+                flag: at_iterable
+                & {name_of(identity, *row) for row in connection.execute(FLAGGED.format(flag=flag)).fetchall() if row[1]}
                 for flag in ("is_email_verified", "is_repeat_customer")
             }
 
@@ -130,7 +137,7 @@ def _verified_and_willing(sandbox: Sandbox, folder: Path) -> list[dict[str, Any]
 def test_a_list_holds_those_whose_flag_is_true_and_who_may_be_messaged(told: Lists) -> None:
     first = told.members["first"]
     assert len(told.flagged["first"]["is_email_verified"]) > 5
-    assert first[VERIFIED] == told.flagged["first"]["is_email_verified"] | {told.found, "stranger@example.com"}
+    assert first[VERIFIED] == told.flagged["first"]["is_email_verified"] | {told.found, told.stranger}
     assert first[REPEAT] == told.flagged["first"]["is_repeat_customer"]
     assert told.outcomes["first"].code == 0
 
@@ -143,14 +150,14 @@ def test_a_missing_list_is_made_where_its_row_says_so_and_else_holds_its_people(
 
 
 def test_who_is_on_the_list_already_is_not_added_again(told: Lists) -> None:
-    joined = told.members["first"][VERIFIED] - {told.found, "stranger@example.com"}
+    joined = told.members["first"][VERIFIED] - {told.found, told.stranger}
     assert told.counts("first", "list_add")["accepted"] == len(joined) + len(told.members["first"][REPEAT])
     assert "member_added_again" not in told.notes
     assert told.fired_twice == []
 
 
 def test_found_members_leave_only_where_the_row_says_so_and_strangers_stay(told: Lists) -> None:
-    assert told.members["first"][FULL] == {"stranger@example.com"}
+    assert told.members["first"][FULL] == {told.stranger}
     assert told.counts("first", "list_remove")["accepted"] == 1
     assert told.found in told.members["first"][VERIFIED]
 

@@ -15,7 +15,7 @@ from cartwire.settings import REPOSITORY
 from tests.conftest import Sandbox
 from tests.e2e.command import Outcome, cartwire
 
-pytestmark = pytest.mark.xdist_group("switches")
+pytestmark = [pytest.mark.xdist_group("switches"), pytest.mark.identities]
 
 HOURS_OF_A_LONG_HOLIDAY = 200
 """Longer than the maximum age of any kind of fact."""

@@ -21,6 +21,7 @@ from clients.commercetools import CommercetoolsClient
 from clients.retry import RetryPolicy
 from tests.conftest import SECRET, Sandbox
 from tests.e2e.command import Outcome, cartwire
+from tests.e2e.people import user_of
 from tests.e2e.shop_rows import rows
 
 OTHER_CLIENT = {"CTP_CLIENT_SECRET": "a-wrong-secret"}
@@ -168,6 +169,11 @@ def _rewrite(path: Path, before: str, after: str) -> None:
     text = path.read_text()
     assert before in text, path.name
     path.write_text(text.replace(before, after, 1))
+
+
+def received_user(told: Trouble, chapter: str, person: dict[str, Any]) -> dict[str, Any]:
+    """A customer as Iterable had them after a chapter; {} if it did not."""
+    return user_of(told.sandbox.identity, told.received[chapter], person)
 
 
 def newest_runs(told: Trouble) -> dict[str, int | None]:

@@ -10,6 +10,7 @@ import duckdb
 
 from activation.ledger.reading import read_only
 from cartwire.errors import LedgerError
+from tests.e2e.people import name_of
 from tests.kill.installation import Installation
 from tests.kill.shopping import Wanted
 
@@ -19,6 +20,8 @@ FACTS = {
     "refunds": ("order_refunded", "event_id"),
     "changes of consent": ("consent_changed", "event_id"),
 }
+ADDRESSES = "select id, lower(document ->> '$.email') from raw.customers"
+NOBODY: dict[str, Any] = {"email": None, "dataFields": {}, "unsubscribedChannelIds": []}
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,8 @@ def compare(installation: Installation, wanted: Wanted) -> Comparison:
     """Read warehouse, ledger and the sandbox's whole state, and look everything up."""
     state = installation.sandbox.admin("iterable", "GET", "state")
     duplicates = installation.sandbox.admin("iterable", "GET", "triggers?list=0")["duplicates"]
-    found = _Finding(state)
     with duckdb.connect(str(installation.warehouse), read_only=True) as conn:
+        found = _Finding(state, installation.sandbox.identity, dict(conn.execute(ADDRESSES).fetchall()))
         found.people(conn)
         found.carts(conn)
         found.facts(conn)
@@ -46,9 +49,11 @@ def compare(installation: Installation, wanted: Wanted) -> Comparison:
 
 
 class _Finding:
-    def __init__(self, state: dict[str, Any]) -> None:
+    def __init__(self, state: dict[str, Any], identity: str, addresses: dict[str, str]) -> None:
+        """`addresses`: the customers' own, by id, as the shop has them now."""
         self.compared: Counter[str] = Counter()
         self.faults: list[str] = []
+        self._identity, self._addresses = identity, addresses
         self._by_email = {one["email"]: one for one in state["users"] if one["email"]}
         self._by_user_id = {one["userId"]: one for one in state["users"] if one["userId"]}
         self._purchases, self._events = state["purchases"], state["events"]
@@ -111,10 +116,10 @@ class _Finding:
     def withdrawals(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Whoever opted out of a channel and is at Iterable is unsubscribed there."""
         rows = conn.execute(
-            "select customer_id, email, iterable_channel_id from activation.iterable_withdrawals where is_opted_out"
+            "select customer_id, email, user_id, iterable_channel_id from activation.iterable_withdrawals where is_opted_out"
         ).fetchall()
-        for customer_id, email, channel in rows:
-            user = self._by_user_id.get(customer_id) if customer_id else self._by_email.get(email)
+        for customer_id, email, user_id, channel in rows:
+            user = self._user(self._addresses.get(customer_id, email), user_id)
             if user is not None:
                 self.compared["withdrawals"] += 1
                 if channel not in user["unsubscribedChannelIds"]:
@@ -132,12 +137,16 @@ class _Finding:
             for one in ids:
                 self._expect(name, one in arrived[name])
         for customer_id, first_name in wanted.first_names.items():
-            self._expect("first name", self._by_user_id[customer_id]["dataFields"].get("firstName") == first_name)
+            self._expect("first name", self._customer(customer_id)["dataFields"].get("firstName") == first_name)
         for customer_id, address in wanted.addresses.items():
-            self._expect("address", self._by_user_id[customer_id]["email"] == address)
+            self._expect("address", self._customer(customer_id)["email"] == address)
         for customer_id, is_out in wanted.opted_out.items():
             if is_out:
-                self._expect("withdrawal", bool(self._by_user_id[customer_id]["unsubscribedChannelIds"]))
+                self._expect("withdrawal", bool(self._customer(customer_id)["unsubscribedChannelIds"]))
+
+    def _customer(self, customer_id: str) -> dict[str, Any]:
+        name = name_of(self._identity, customer_id, self._addresses[customer_id])
+        return (self._by_email if self._identity == "email" else self._by_user_id).get(name, NOBODY)
 
     def _expect(self, name: str, holds: bool) -> None:
         self.compared[f"scripted {name}"] += 1

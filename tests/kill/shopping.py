@@ -29,9 +29,9 @@ _NOT_COPIED = (
 
 # Changes of the others are held by rule: another profile owns their address.
 OWN_IDENTIFIER = """
-select users.user_id from activation.iterable_users as users
-inner join changes.recipients as recipients on users.profile_id = recipients.profile_id
-where users.user_id is not null and recipients.hold_reason is null
+select profiles.customer_id from marts.profiles as profiles
+inner join changes.recipients as recipients on profiles.profile_id = recipients.profile_id
+where profiles.customer_id is not null and recipients.hold_reason is null
 """
 
 

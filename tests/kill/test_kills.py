@@ -18,6 +18,7 @@ KILLS = 40
 ATTEMPTS_MAX = 80
 
 
+@pytest.mark.identities
 def test_a_sync_killed_three_times_in_a_row_loses_nothing_and_triggers_nobody_twice(
     sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
