@@ -81,7 +81,8 @@ def parsed_project(settings: Settings) -> Any:
     key = _project_key(settings)
     if key not in _PARSED:
         _PARSED.clear()
-        parsed = dbtRunner().invoke(["parse", *_options(settings)])
+        with _unheard():
+            parsed = dbtRunner().invoke(["parse", *_options(settings)])
         if not parsed.success:
             raise GateClosed(f"dbt cannot parse the project: {_first_line(parsed.exception)}") from parsed.exception
         _PARSED[key] = parsed.result
@@ -122,7 +123,7 @@ def _invoke(settings: Settings, manifest: Any, nodes: frozenset[str], *, is_all:
 
     selected = [] if is_all else ["--indirect-selection", "empty", "--select", f"tag:{_MOVED}"]
     arguments = ["build", "--exclude-resource-type", "unit_test", *selected, *(["--full-refresh"] if full_refresh else [])]
-    with _tagged(manifest, nodes):
+    with _tagged(manifest, nodes), _unheard():
         outcome = dbtRunner(manifest=manifest).invoke([*arguments, *_options(settings)])
     if outcome.result is None:
         raise GateClosed(f"dbt stopped before building: {_first_line(outcome.exception)}") from outcome.exception
@@ -141,6 +142,24 @@ def _tagged(manifest: Any, nodes: Iterable[str]) -> Iterator[None]:
     finally:
         for tags in tagged:
             tags.remove(_MOVED)
+
+
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """For the block dbt's log events go nowhere: writing each as a message, which nobody reads, is an eighth of a build's CPU time."""
+    from dbt_common.events.event_manager import EventManager
+    from dbt_common.events.event_manager_client import ctx_set_event_manager, get_event_manager
+
+    class Unheard(EventManager):
+        def fire_event(self, *_: object, **__: object) -> None:
+            pass
+
+    heard = get_event_manager()
+    ctx_set_event_manager(Unheard())
+    try:
+        yield
+    finally:
+        ctx_set_event_manager(heard)
 
 
 def _lineage(manifest: Any, node: str) -> frozenset[str]:
