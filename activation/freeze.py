@@ -102,9 +102,10 @@ def freeze_stage(
     def items() -> Iterator[NewItem]:
         for relation in tables:
             for batch in with_fingerprints(relation).to_arrow_reader(batch_rows):
-                for table in tables_of_kinds(pa.Table.from_batches([batch]), contracts):
-                    verdicts, results = judge(table, policy)
-                    gates.extend(results)
+                kinds = list(tables_of_kinds(pa.Table.from_batches([batch]), contracts))
+                judged, results = judge(kinds, policy)
+                gates.extend(results)
+                for table, verdicts in zip(kinds, judged, strict=True):
                     for start in range(0, len(verdicts), RENDER_ROWS):
                         end = start + RENDER_ROWS
                         for item in new_items(table.slice(start, RENDER_ROWS), verdicts[start:end], contracts):

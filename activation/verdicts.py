@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from activation.contracts import Contract, contract_of
-from activation.gate import GateResult, gate
+from activation.gate import GateResult, gate_together
 from activation.ledger.machine import State
 from activation.rules import missing_columns
 
@@ -47,17 +47,22 @@ class Policy:
     test_profiles: bool = False
 
 
-def judge(table: pa.Table, policy: Policy) -> tuple[list[Verdict], list[GateResult]]:
-    """One verdict per row, in order, and the gates' results.
+def judge(tables: Sequence[pa.Table], policy: Policy) -> tuple[list[list[Verdict]], list[GateResult]]:
+    """For each table one verdict per row, in order; and the gates' results. What all tables have to pass the gate passes it together.
 
     The first that applies: object held · SQL's own verdict · not a test profile · volume guard · gate. Withdrawals are
     never held. An unknown verdict word is held, because sending is the one thing that cannot be undone.
     """
-    names, kinds = table.column("object").to_pylist(), table.column("kind").to_pylist()
-    holds = {pair: _hold(*pair, table.schema, policy) for pair in dict.fromkeys(zip(names, kinds, strict=True))}
+    verdicts = [_before_the_gate(table, policy) for table in tables]
+    return verdicts, _refuse_at_gate(tables, verdicts, policy.contracts)
+
+
+def _before_the_gate(table: pa.Table, policy: Policy) -> list[Verdict]:
+    pairs = _pairs(table)
+    holds = {pair: _hold(*pair, table.schema, policy) for pair in dict.fromkeys(pairs)}
     verdicts: list[Verdict] = []
     columns = (table.column(name).to_pylist() for name in ("verdict", "verdict_reason", "is_test"))
-    for name, kind, word, reason, is_test in zip(names, kinds, *columns, strict=True):
+    for (name, kind), word, reason, is_test in zip(pairs, *columns, strict=True):
         if (hold := holds[name, kind]) is not None:
             verdicts.append(hold)
         elif word != "send":
@@ -73,7 +78,12 @@ def judge(table: pa.Table, policy: Policy) -> tuple[list[Verdict], list[GateResu
             verdicts.append(Verdict(State.held.value, policy.held_by_guard[name]))
         else:
             verdicts.append(STAGED)
-    return verdicts, _refuse_at_gate(table, verdicts, policy.contracts, list(zip(names, kinds, strict=True)))
+    return verdicts
+
+
+def _pairs(table: pa.Table) -> list[tuple[str, str]]:
+    """Object and kind of each row."""
+    return list(zip(table.column("object").to_pylist(), table.column("kind").to_pylist(), strict=True))
 
 
 def _hold(name: str, kind: str, schema: pa.Schema, policy: Policy) -> Verdict | None:
@@ -89,23 +99,22 @@ def _hold(name: str, kind: str, schema: pa.Schema, policy: Policy) -> Verdict | 
 
 
 def _refuse_at_gate(
-    table: pa.Table,
-    verdicts: list[Verdict],
-    contracts: Mapping[tuple[str, str], Contract],
-    pairs: list[tuple[str, str]],
+    tables: Sequence[pa.Table], verdicts: Sequence[list[Verdict]], contracts: Mapping[tuple[str, str], Contract]
 ) -> list[GateResult]:
     """Put the still staged rows of each kind through their suite; refusals replace the verdict in place."""
-    candidates: dict[tuple[str, str], list[int]] = {}
-    for position, (pair, verdict) in enumerate(zip(pairs, verdicts, strict=True)):
-        if verdict is STAGED:
-            candidates.setdefault(pair, []).append(position)
-    results = []
-    for (name, kind), positions in candidates.items():
-        contract = contract_of(contracts, name, kind)
-        if contract is None:
-            continue
-        result = gate(table if len(positions) == table.num_rows else table.take(positions), contract)
+    candidates: list[tuple[pa.Table, Contract]] = []
+    places: list[tuple[list[Verdict], list[int]]] = []
+    for table, own in zip(tables, verdicts, strict=True):
+        staged: dict[tuple[str, str], list[int]] = {}
+        for position, (pair, verdict) in enumerate(zip(_pairs(table), own, strict=True)):
+            if verdict is STAGED:
+                staged.setdefault(pair, []).append(position)
+        for pair, positions in staged.items():
+            if (contract := contract_of(contracts, *pair)) is not None:
+                candidates.append((table if len(positions) == table.num_rows else table.take(positions), contract))
+                places.append((own, positions))
+    results = gate_together(candidates)
+    for result, (own, positions) in zip(results, places, strict=True):
         for row, reason in result.rejections.items():
-            verdicts[positions[row]] = Verdict(State.rejected.value, reason, True)
-        results.append(result)
+            own[positions[row]] = Verdict(State.rejected.value, reason, True)
     return results

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from activation.event_fields import tables_of_kinds
 from activation.fold import fold
 from activation.freeze import stage_volume
 from activation.routes import IDENTITY_ROUTES, ROUTES
-from activation.verdicts import Policy, judge
+from activation.verdicts import Policy, Verdict, judge
 from cartwire.masking import mask_email
 from cartwire.settings import REPOSITORY, Settings
 from clients.endpoints import ENDPOINTS, Endpoint
@@ -94,22 +94,25 @@ def planned(run: Run, *, in_clear: bool = False) -> Plan:
     guarded = stage_volume(run.warehouse, run.ledger, rest, held).held
     policy = Policy(contracts=contracts, held=held, held_by_guard=guarded)
     models = ["changed_withdrawals", *rest]
-    kinds = tuple(
-        one
-        for model in models
-        for table in tables_of_kinds(run.warehouse.table(f"changes.{model}").to_arrow_table(), contracts)
-        for one in _kinds(table, policy, contracts, run.settings, in_clear)
-    )
+    kinds: list[PlannedKind] = []
+    for model in models:
+        tables = list(tables_of_kinds(run.warehouse.table(f"changes.{model}").to_arrow_table(), contracts))
+        verdicts, _ = judge(tables, policy)
+        for table, own in zip(tables, verdicts, strict=True):
+            kinds += _kinds(table, own, contracts, run.settings, in_clear)
     unbuilt = {model: reason for model, reason in run.undelivered.items() if model not in run.built}
-    return Plan(kinds, _history(run), _due(run), unbuilt, run.ledger.go_live_at() is None)
+    return Plan(tuple(kinds), _history(run), _due(run), unbuilt, run.ledger.go_live_at() is None)
 
 
 def _kinds(
-    table: pa.Table, policy: Policy, contracts: Mapping[tuple[str, str], Contract], settings: Settings, in_clear: bool
+    table: pa.Table,
+    verdicts: Sequence[Verdict],
+    contracts: Mapping[tuple[str, str], Contract],
+    settings: Settings,
+    in_clear: bool,
 ) -> list[PlannedKind]:
     if table.num_rows == 0:
         return []
-    verdicts, _ = judge(table, policy)
     pairs = list(zip(table.column("object").to_pylist(), table.column("kind").to_pylist(), strict=True))
     found = []
     for name, kind in sorted(set(pairs)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from activation.contracts import Column, Contract, FieldType
 from activation.data_docs import build_data_docs
-from activation.gate import gate
+from activation.gate import gate, gate_together
 from activation.rules import missing_columns
 
 SECRET_VALUE = "ada.lovelace@example.org"
@@ -114,6 +115,24 @@ def test_rejections_keep_their_row_across_chunks() -> None:
     result = gate(table, CONTRACT, chunk_rows=2)
     assert sorted(result.rejections) == [3, 4]
     assert {check.rows for check in result.checks if not check.rule.frame} == {6}
+
+
+def test_kinds_that_are_gated_together_are_each_judged_by_their_own_contract() -> None:
+    """Rules in common are asked once for the rows of all: no row may be answered for by another kind's rule or position."""
+    strict = replace(CONTRACT, kind="strict", columns=(*CONTRACT.columns[:2], replace(CONTRACT.columns[2], max_length=3)))
+    bare = replace(CONTRACT, kind="bare", columns=CONTRACT.columns[3:8])
+    texts = rows({}, {"order_number": "1"})
+    points = texts.schema.get_field_index("points")
+    kinds = [
+        (rows({}, {"email": None}, item(name=None)), CONTRACT),
+        (rows({"market_code": "fr"}, {"market_code": None}, {"order_number": "1"}), strict),
+        (rows(), CONTRACT),
+        (rows({"email": None}, {"points": 11}, {"tags": ["a", "abcde"]}, item(id=None), {}), bare),
+        (texts.set_column(points, "points", pa.array(["3", None])), CONTRACT),
+    ]
+    together = gate_together(kinds, chunk_rows=2)
+    assert together == [gate(table, contract) for table, contract in kinds]
+    assert [sorted(result.rejections) for result in together] == [[1, 2], [0, 1], [], [1, 2, 3], [0]]
 
 
 def test_a_reason_never_holds_the_value() -> None:
