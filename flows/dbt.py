@@ -72,22 +72,31 @@ def parsed_project(settings: Settings) -> Any:
 
     Raises: GateClosed when dbt cannot parse the project.
     """
-    from dbt.cli.main import dbtRunner
-
     seeds = seed_folder(settings.config)
-    os.environ["CARTWIRE_WAREHOUSE"] = str(settings.warehouse)
     os.environ["CARTWIRE_SEEDS"] = seeds
     os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
     key = _project_key(settings)
     if key not in _PARSED:
         _PARSED.clear()
-        with _unheard():
-            parsed = dbtRunner().invoke(["parse", *_options(settings)])
-        if not parsed.success:
-            raise GateClosed(f"dbt cannot parse the project: {_first_line(parsed.exception)}") from parsed.exception
-        _PARSED[key] = parsed.result
+        _PARSED[key] = _parse(settings)
+    os.environ["CARTWIRE_WAREHOUSE"] = str(settings.warehouse)
     _read_seeds_from(seeds, _PARSED[key])
     return _PARSED[key]
+
+
+def _parse(settings: Settings) -> Any:
+    """The manifest. dbt is told the warehouse's name, not where it lies: nothing is opened, and under another path it parses all anew."""
+    from dbt.cli.main import dbtRunner
+
+    os.environ["CARTWIRE_WAREHOUSE"] = settings.warehouse.name
+    try:
+        with _unheard():
+            parsed = dbtRunner().invoke(["parse", *_options(settings)])
+    finally:
+        os.environ["CARTWIRE_WAREHOUSE"] = str(settings.warehouse)
+    if not parsed.success:
+        raise GateClosed(f"dbt cannot parse the project: {_first_line(parsed.exception)}") from parsed.exception
+    return parsed.result
 
 
 def _read_seeds_from(folder: str, manifest: Any) -> None:

@@ -17,6 +17,8 @@ import pytest
 from cartwire.settings import REPOSITORY, Settings
 
 OURS = ("CARTWIRE_", "CTP_", "ITERABLE_", "PREFECT_API", "DBT_")
+FOLDERS: list[Path] = []
+"""Of every installation of this worker that reads the shipped config/, oldest first."""
 SECRET = "test-secret-test-secret-test-secret-test"
 
 
@@ -72,6 +74,8 @@ class Sandbox:
 
     def environment(self, folder: Path, **more: object) -> dict[str, str]:
         """Settings of a fresh installation in `folder` against this sandbox, as environment variables."""
+        if folder not in FOLDERS and "CARTWIRE_CONFIG" not in more:
+            FOLDERS.append(folder)
         values = {
             **self.credentials,
             "ITERABLE_IDENTITY": self.identity,
