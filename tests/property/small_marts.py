@@ -30,6 +30,7 @@ NOW = datetime(2026, 11, 20, 12, 0, 0)
 GO_LIVE = datetime(2026, 11, 1)
 CHANGED = (
     "changed_withdrawals",
+    "changed_exclusions",
     "changed_identities",
     "changed_users",
     "changed_purchases",
@@ -39,7 +40,7 @@ CHANGED = (
 )
 _FOUND = ("stg_iterable__lists", "stg_iterable__list_members", "stg_iterable__purchases", "int_lists__kept", "int_lists__flags",
     "int_orders__found_at_iterable", "stg_iterable__unsubscribes", "int_subscriptions__unsubscribes", "int_subscriptions__moves",
-    "int_subscriptions__undone")  # fmt: skip
+    "int_subscriptions__undone", "int_policies__without_consent")  # fmt: skip
 _SELECTED = ("resource_type:seed", "stg_iterable__users", "stg_iterable__user_fields", *_FOUND, "activation", "changes")
 _LINES = """struct(line_number bigint, product_id varchar, sku varchar, product_name varchar, quantity bigint,
     unit_price decimal(28,12), line_total decimal(28,4), category_breadcrumbs varchar[], is_gift boolean,
