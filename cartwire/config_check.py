@@ -4,7 +4,8 @@ The rules stand beside the types in the folder's own `_config*.yml`, under `meta
 documented, what dbt builds and what is checked here is one table:
 
     required, type (boolean, integer, number, timestamp, time_zone), pattern (whole value), enum, minimum, maximum,
-    unique, references (seed.column), forbidden (values), exactly_one (a value that one row must have),
+    unique, references (seed.column), matching (a column in which the other row agrees),
+    any (a value that stands for all of them), forbidden (values), exactly_one (a value that one row must have),
     one_of (columns of which one must be filled), pattern_by (another column: its value -> pattern here), personal (never shown).
 
 `unique_grain` and `rules_do_not_tie` tests of a seed are checked too. The first wrong row is reported; nothing is written.
@@ -165,10 +166,11 @@ def _check_value(seed: Seed, number: int, column: Column, row: Mapping[str, str]
     for other, patterns in rules.get("pattern_by", {}).items():
         if row[other] in patterns and not re.fullmatch(patterns[row[other]], value):
             raise refuse(f"what matches {patterns[row[other]]} where {other} is {row[other]}")
-    if "references" in rules:
+    if "references" in rules and value != rules.get("any"):
         name, target = rules["references"].split(".")
-        if value not in {other_row[target] for other_row in tables[name].rows}:
-            raise refuse(f"a {target} of {name}.csv")
+        same = rules.get("matching")
+        if value not in {other[target] for other in tables[name].rows if same is None or other[same] == row[same]}:
+            raise refuse(_allowed(rules))
 
 
 def _check_sets(table: Table) -> None:
@@ -220,7 +222,8 @@ def _allowed(rules: Mapping[str, Any]) -> str:
         return ", ".join(rules["enum"])
     if "references" in rules:
         name, target = rules["references"].split(".")
-        return f"a {target} of {name}.csv"
+        same = f" of the same {rules['matching']}" if "matching" in rules else ""
+        return f"a {target} of {name}.csv{same}" + (f", or {rules['any']}" if "any" in rules else "")
     if "type" in rules:
         return _TYPES[rules["type"]][1]
     return f"what matches {rules['pattern']}" if "pattern" in rules else "any text"

@@ -57,7 +57,7 @@ def events_page(contracts: Contracts) -> str:
     for contract in events:
         switch = switches.get(contract.kind, {})
         state = "on" if switch.get("is_enabled") == "true" else "off"
-        facts = (state, f"{switch.get('max_age_hours', '')} h", switch.get("without_consent", ""), contract.description)
+        facts = (state, f"{switch.get('max_age_hours', '')} h", _without_consent(contract.kind), contract.description)
         parts.append(f"| [{contract.kind}](#{contract.kind}) | {' | '.join(facts)} |")
     parts += ["", *(_event(contract) for contract in events)]
     return "\n".join(parts)
@@ -91,6 +91,13 @@ def _text(description: str) -> str:
 def _switches() -> dict[str, dict[str, str]]:
     with (REPOSITORY / "config" / "objects.csv").open(newline="", encoding="utf-8") as file:
         return {row["kind"]: row for row in csv.DictReader(file)}
+
+
+def _without_consent(kind: str) -> str:
+    """What people without consent get of an event in every market, as shipped."""
+    with (REPOSITORY / "config" / "consent_policies.csv").open(newline="", encoding="utf-8") as file:
+        rows = {row["kind"]: row["without_consent"] for row in csv.DictReader(file) if row["object"] == "events"}
+    return rows.get(kind, rows["*"])
 
 
 def _published(contracts: Contracts) -> list[Contract]:

@@ -33,7 +33,6 @@ select
         when {{ ts_add_hours('desired.' ~ fact.time, 'settings.max_age_hours') }} <= {{ as_of() }}
             then 'over the maximum age'
     end as history_reason,
-    settings.without_consent,
     outcomes.fingerprint as settled_fingerprint,
     coalesce(outcomes.is_sticky, false) as is_settled_for_good,
     -- whatever the content became since, a second try could act twice
@@ -91,6 +90,10 @@ people_in_run as (
     where verdict = 'send'
 ),
 
+policies as (
+    {{ consent_policies(fact.object, fact.kind) }}
+),
+
 addressed as (
     select
         open_facts.*,
@@ -102,11 +105,13 @@ addressed as (
             coalesce(recipients.hold_reason{{ ', open_facts.' ~ fact.hold if fact.hold }})
         {%- endif %} as hold_reason,
         recipients.is_reachable or people_in_run.person_key is not null as is_at_iterable,
-        open_facts.without_consent = 'suppress' and not recipients.has_messageable_channel
+        policies.without_consent,
+        policies.without_consent = 'suppress' and not recipients.has_messageable_channel
             as lacks_consent,
         recipients.is_rename_planned or not recipients.is_reachable as waits_for_person
     from open_facts
     inner join recipients on open_facts.profile_id = recipients.profile_id
+    inner join policies on recipients.market_code is not distinct from policies.market_code
     left join people_in_run on open_facts.person_key = people_in_run.person_key
     where
         open_facts.history_reason is null

@@ -2,8 +2,9 @@
    carts follow one rule. A row of somebody Iterable does not have would create the person, subscribed to everything. #}
 {% macro verdict_of_person() -%}
 case
-    when hold_reason is not null or not is_at_iterable then 'held'
+    when hold_reason is not null then 'held'
     when lacks_consent then 'suppressed'
+    when not is_at_iterable then 'held'
     else 'send'
 end
 {%- endmacro %}
@@ -11,7 +12,7 @@ end
 {% macro verdict_reason_of_person() -%}
 case
     when hold_reason is not null then hold_reason
-    when not is_at_iterable then 'the person is not at Iterable'
     when lacks_consent then 'no consent on any channel'
+    when not is_at_iterable then 'the person is not at Iterable'
 end
 {%- endmacro %}

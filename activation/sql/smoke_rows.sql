@@ -99,7 +99,13 @@ select
         )
     ] as items
 from smoke_person
-inner join config.objects as rules on rules.object = 'carts' and rules.kind = 'carts';
+inner join (
+    select
+        market_code as policy_market_code,
+        without_consent
+    from intermediate.int_policies__without_consent
+    where object = 'carts' and kind = 'carts'
+) as rules on rules.policy_market_code is not distinct from smoke_person.market_code;
 
 create or replace table changes.smoke_purchases as
 select *
@@ -145,7 +151,13 @@ select
         )
     ] as items
 from smoke_person
-inner join config.objects as rules on rules.object = 'purchases' and rules.kind = 'purchases';
+inner join (
+    select
+        market_code as policy_market_code,
+        without_consent
+    from intermediate.int_policies__without_consent
+    where object = 'purchases' and kind = 'purchases'
+) as rules on rules.policy_market_code is not distinct from smoke_person.market_code;
 
 create or replace table changes.smoke_events as
 select * from changes.changed_events

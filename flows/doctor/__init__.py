@@ -33,6 +33,7 @@ CHECKS = (
     "iterable project type",
     "iterable channels",
     "iterable message types",
+    "iterable lists",
     "iterable fields",
 )
 """Names of all checks in the order they are made."""

@@ -1,4 +1,4 @@
-"""The Iterable side: key, project type, channels, message types, field types."""
+"""The Iterable side: key, project type, channels, message types, lists, field types."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def check_iterable(settings: Settings, *, has_config: bool) -> Iterator[Check]:
             wanted = _rows(settings, "iterable_channels")
             yield _channels(wanted, channels)
             yield guarded("iterable message types", lambda: _message_types(wanted, channels, client.message_types()))
+            yield guarded("iterable lists", lambda: _lists(_rows(settings, "iterable_lists"), client.lists()))
             yield guarded("iterable fields", lambda: _fields(settings, client))
 
 
@@ -67,6 +68,29 @@ def _message_types(wanted: list[dict[str, str]], channels: list[dict[str, Any]],
             "correct iterable_channels.csv, leave the name empty, or make the message type in Iterable",
         )
     return Check("iterable message types", Verdict.ok, ", ".join(sorted(name for name, _ in named if name)) or "none named")
+
+
+def _lists(wanted: list[dict[str, str]], lists: list[dict[str, Any]]) -> Check:
+    """Each list that is kept is one static list of the project, or is made by the next sync; else its people are held."""
+    kept = [row for row in wanted if row["is_enabled"] == "true"]
+    found = {row["list_name"]: [one for one in lists if one.get("name") == row["list_name"]] for row in kept}
+    made = sorted(row["list_name"] for row in kept if not found[row["list_name"]] and row["creates_missing"] == "true")
+    missing = sorted(name for name, same in found.items() if not same and name not in made)
+    unclear = sorted(
+        name
+        for name, same in found.items()
+        if len(same) > 1 or any(one.get("listType", "Standard") != "Standard" for one in same)
+    )
+    if missing or unclear:
+        faults = [("not in the project", missing), ("not one static list", unclear)]
+        return Check(
+            "iterable lists",
+            Verdict.warn,
+            "; ".join(f"{what}: {', '.join(names)}" for what, names in faults if names),
+            "correct iterable_lists.csv, set creates_missing, or make the list in Iterable; until then its people are held",
+        )
+    known = [*sorted(found.keys() - made), *(f"{name} (the next sync makes it)" for name in made)]
+    return Check("iterable lists", Verdict.ok, ", ".join(known) or "none named")
 
 
 def _fields(settings: Settings, client: IterableClient) -> Check:

@@ -32,8 +32,12 @@ delivered_carts as (
 ),
 
 settings as (
-    select without_consent from {{ ref('objects') }}
+    select object from {{ ref('objects') }}
     where object = 'carts' and kind = 'carts' and is_enabled
+),
+
+policies as (
+    {{ consent_policies('carts', 'carts') }}
 ),
 
 outcomes as (
@@ -52,12 +56,12 @@ wanted as (
         recipients.is_reachable,
         recipients.is_rename_planned,
         recipients.is_reachable or people_in_run.person_key is not null as is_at_iterable,
-        settings.without_consent = 'suppress' and not recipients.has_messageable_channel
+        policies.without_consent = 'suppress' and not recipients.has_messageable_channel
             as lacks_consent,
         people.market_code as person_market_code,
         people.source_modified_at as person_modified_at,
         people.is_test,
-        settings.without_consent,
+        policies.without_consent,
         carts.cart_id,
         carts.items,
         carts.cart_total,
@@ -76,6 +80,7 @@ wanted as (
     from recipients
     cross join settings
     inner join people on recipients.profile_id = people.profile_id
+    inner join policies on people.market_code is not distinct from policies.market_code
     left join people_in_run on recipients.person_key = people_in_run.person_key
     left join carts on recipients.profile_id = carts.profile_id
     left join purchases_in_run on recipients.person_key = purchases_in_run.person_key

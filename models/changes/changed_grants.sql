@@ -15,8 +15,8 @@ people_in_run as (
     where verdict = 'send'
 ),
 
-moves as (
-    select * from {{ ref('int_subscriptions__moves') }}
+known as (
+    select * from {{ ref('known_subscriptions') }}
 ),
 
 settings as (
@@ -37,50 +37,10 @@ addressed as (
         recipients.user_id,
         recipients.hold_reason,
         recipients.is_reachable or people_in_run.person_key is not null as is_at_iterable,
-        recipients.is_rename_planned or not recipients.is_reachable as waits_for_person,
-        not {{ project_identifies_by('user_id') }} as is_found_by_email,
-        coalesce(recipients.known_email, recipients.email) as known_email
+        recipients.is_rename_planned or not recipients.is_reachable as waits_for_person
     from recipients
     left join people_in_run on recipients.person_key = people_in_run.person_key
     where recipients.is_known or people_in_run.person_key is not null
-),
-
--- what was said of the person themselves, and of whoever was called so, unless they are gone since
-attributed as (
-    select
-        addressed.profile_id,
-        moves.*
-    from addressed
-    inner join moves on addressed.person_key = moves.person_key
-    union
-    select
-        addressed.profile_id,
-        moves.*
-    from addressed
-    inner join moves on addressed.user_id = moves.user_id
-    union
-    select
-        addressed.profile_id,
-        moves.*
-    from addressed
-    inner join moves on addressed.known_email = moves.email
-    where
-        addressed.is_found_by_email
-        and not exists (
-            select 1 from {{ source('delivered', 'gone_users') }} as gone_users
-            where
-                gone_users.email = moves.email
-                and gone_users.gone_at >= moves.happened_at
-                and gone_users.person_key is distinct from addressed.person_key
-        )
-),
-
-newest as (
-    select * from attributed
-    qualify row_number() over (
-        partition by profile_id, subscription_group, subscription_id
-        order by happened_at desc, is_subscribed asc, said_at desc nulls last
-    ) = 1
 ),
 
 compared as (
@@ -91,7 +51,6 @@ compared as (
         addressed.hold_reason,
         addressed.is_at_iterable,
         addressed.waits_for_person,
-        settings.without_consent,
         false as lacks_consent,
         coalesce(not channels_left.is_subscribed, false) as is_channel_left,
         coalesce(channels_left.is_subscribed, true)
@@ -106,12 +65,12 @@ compared as (
     from grants
     inner join addressed on grants.profile_id = addressed.profile_id
     cross join settings
-    left join newest as own
+    left join known as own
         on
             grants.profile_id = own.profile_id
             and grants.subscription_group = own.subscription_group
             and grants.subscription_id = own.subscription_id
-    left join newest as channels_left
+    left join known as channels_left
         on
             grants.profile_id = channels_left.profile_id
             and channels_left.subscription_group = 'messageChannel'

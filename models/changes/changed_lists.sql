@@ -31,6 +31,11 @@ settings as (
     where object = 'lists' and is_enabled
 ),
 
+policies as (
+    select * from {{ ref('int_policies__without_consent') }}
+    where object = 'lists'
+),
+
 refused as (
     select * from {{ source('delivered', 'outcomes') }}
     where object = 'lists' and is_sticky and state <> 'accepted'
@@ -132,10 +137,10 @@ addressed as (
         recipients.user_id,
         coalesce(moving.hold_reason, recipients.hold_reason) as hold_reason,
         recipients.is_reachable or people_in_run.person_key is not null as is_at_iterable,
-        settings.without_consent = 'suppress' and not recipients.has_messageable_channel
+        policies.without_consent = 'suppress' and not recipients.has_messageable_channel
             as lacks_consent,
         recipients.is_rename_planned or not recipients.is_reachable as waits_for_person,
-        settings.without_consent,
+        policies.without_consent,
         people.market_code,
         people.source_modified_at,
         people.is_test
@@ -143,6 +148,10 @@ addressed as (
     inner join settings on moving.kind = settings.kind
     inner join recipients on moving.profile_id = recipients.profile_id
     inner join people on moving.profile_id = people.profile_id
+    inner join policies
+        on
+            moving.kind = policies.kind
+            and people.market_code is not distinct from policies.market_code
     left join people_in_run on recipients.person_key = people_in_run.person_key
 ),
 

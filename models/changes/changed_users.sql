@@ -37,8 +37,12 @@ outcomes as (
 ),
 
 settings as (
-    select without_consent from {{ ref('objects') }}
+    select object from {{ ref('objects') }}
     where object = 'users' and kind = 'users' and is_enabled
+),
+
+policies as (
+    {{ consent_policies('users', 'users') }}
 ),
 
 judged as (
@@ -50,7 +54,7 @@ judged as (
         recipients.is_reachable,
         recipients.is_delivered,
         recipients.baseline_person_key,
-        settings.without_consent,
+        policies.without_consent,
         case
             when
                 not recipients.is_known and unsubscribes.can_be_created
@@ -65,6 +69,7 @@ judged as (
     from people
     cross join settings
     inner join recipients on people.profile_id = recipients.profile_id
+    inner join policies on people.market_code is not distinct from policies.market_code
     left join unsubscribes on people.profile_id = unsubscribes.profile_id
     left join delivered_users on people.person_key = delivered_users.person_key
     -- what becomes of a deleted customer's user is a change of identity
@@ -83,7 +88,7 @@ decided as (
             when hold_reason is not null then hold_reason
             when
                 without_consent = 'suppress' and not has_messageable_channel
-                then 'no consent on any channel'
+                then 'no consent on any channel: kept out of Iterable'
         end as verdict_reason
     from judged
 ),

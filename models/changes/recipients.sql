@@ -86,6 +86,7 @@ located as (
         people.is_owner,
         people.should_exist,
         people.has_messageable_channel,
+        people.market_code,
         own.person_key is not null as is_delivered,
         own.person_key is not null or by_user_id.user_id is not null as is_user_of_theirs,
         by_user_id.user_id is not null
@@ -170,7 +171,8 @@ routed as (
         is_known,
         coalesce(is_reachable, false) as is_reachable,
         baseline_person_key,
-        has_messageable_channel
+        has_messageable_channel,
+        market_code
     from decided
 )
 

@@ -286,6 +286,17 @@ def test_a_channel_the_project_does_not_have(examine: Any, sandbox: Sandbox) -> 
     assert "iterable_channels.csv" in check["mend"]
 
 
+def test_a_list_the_project_does_not_have_and_one_that_the_next_sync_makes(examine: Any, tmp_path: Path) -> None:
+    header = "list_name,source,is_enabled,creates_missing,removes_found_members,comment\n"
+    row = "Nobody's list,profiles.is_email_verified,true,{},false,\n"
+    config = spoilt_config(tmp_path, "iterable_lists.csv", header, header + row.format("false"))
+    check = only(examine(CARTWIRE_CONFIG=config)[1], "iterable lists", "warn")
+    assert "Nobody's list" in check["found"]
+    assert "iterable_lists.csv" in check["mend"]
+    (config / "iterable_lists.csv").write_text(header + row.format("true"))
+    assert "the next sync makes it" in examine(CARTWIRE_CONFIG=config)[1]["iterable lists"]["found"]
+
+
 def test_a_message_type_of_another_channel(examine: Any, sandbox: Sandbox) -> None:
     types = sandbox.admin("iterable", "GET", "settings")["message_types"]
     moved = [{**one, "channelId": 104} if one["name"] == "Newsletter" else one for one in types]

@@ -75,7 +75,7 @@ def tell_trouble(sandbox: Sandbox, folder: Path) -> Trouble:
     people = _customers(told)
     told.addresses = frozenset(person["email"].lower() for person in people)
     told.listed, told.unsubscriber = _willing(people)[0], _unwilling(people)[0]
-    _rewrite(config / "objects.csv", "send,0.5,1000,", "send,0.5,10,")
+    _rewrite(config / "objects.csv", "users,users,true,,0.5,1000,", "users,users,true,,0.5,10,")
     _rewrite(config / "test_profiles.csv", "test.customer@example.com", told.listed["email"])
     known = {"email": told.unsubscriber["email"].lower(), "userId": told.unsubscriber["id"], "dataFields": {}}
     sandbox.admin("iterable", "POST", "users", {"users": [known]})

@@ -30,6 +30,7 @@ NOW = datetime(2026, 11, 20, 12, 0, 0)
 GO_LIVE = datetime(2026, 11, 1)
 CHANGED = (
     "changed_withdrawals",
+    "changed_exclusions",
     "changed_identities",
     "changed_users",
     "changed_purchases",
@@ -41,7 +42,7 @@ _FOUND = ("stg_iterable__lists", "stg_iterable__list_members", "stg_iterable__pu
     "int_orders__found_at_iterable", "int_subscriptions__unsubscribes", "int_subscriptions__moves",
     "int_subscriptions__undone")  # fmt: skip
 _RULES = ("stg_iterable__consent_events", "stg_imports__consent_statements", "int_consent__rules",
-    "int_profiles__fields_of_iterable")  # fmt: skip
+    "int_profiles__fields_of_iterable", "int_policies__without_consent")  # fmt: skip
 _SELECTED = ("resource_type:seed", "stg_iterable__users", "stg_iterable__user_fields", *_FOUND, *_RULES, "activation", "changes")
 _LINES = """struct(line_number bigint, product_id varchar, sku varchar, product_name varchar, quantity bigint,
     unit_price decimal(28,12), line_total decimal(28,4), category_breadcrumbs varchar[], is_gift boolean,

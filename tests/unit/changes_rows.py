@@ -46,7 +46,7 @@ create table changes.changed_grants ({COMMON}, subscription_target varchar, subs
 create table delivered.folded (settlement_id varchar);
 create table delivered.carts (person_key varchar, fingerprint varchar, accepted_at timestamp);
 create table config.objects (object varchar, kind varchar, is_enabled boolean, max_age_hours integer,
-    without_consent varchar, guard_share double, guard_min_rows bigint, unknown_outcome varchar);
+    guard_share double, guard_min_rows bigint, unknown_outcome varchar);
 create table config.test_profiles (email varchar, customer_id varchar, comment varchar);
 create table marts.consent_state (profile_id varchar, person_key varchar, channel varchar, purpose varchar,
     status varchar, is_messageable boolean, stated_at timestamp);

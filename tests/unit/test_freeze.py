@@ -159,7 +159,7 @@ def test_a_failed_test_holds_its_object_and_nothing_is_sticky(conn: duckdb.DuckD
 
 def test_withdrawals_are_never_held(conn: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
     add_change(conn, "changed_withdrawals", "ada", subject="key-ada:email")
-    conn.execute("insert into config.objects values ('withdrawals', 'withdrawals', true, null, 'send', 0.0, 0, 'resend')")
+    conn.execute("insert into config.objects values ('withdrawals', 'withdrawals', true, null, 0.0, 0, 'resend')")
     conn.execute("insert into delivered.outcomes (object, subject, state) values ('withdrawals', 'x', 'accepted')")
     freeze(conn, ledger, ("changed_withdrawals",), held={"withdrawals": "test failed"})
     assert verdicts(ledger)["key-ada:email"][0] == "staged"
@@ -168,7 +168,7 @@ def test_withdrawals_are_never_held(conn: duckdb.DuckDBPyConnection, ledger: Led
 def flood(conn: duckdb.DuckDBPyConnection, people: int) -> None:
     for number in range(people):
         add_change(conn, "changed_carts", f"p{number}")
-    conn.execute("insert into config.objects values ('carts', 'carts', true, null, 'suppress', 0.5, 2, 'hold')")
+    conn.execute("insert into config.objects values ('carts', 'carts', true, null, 0.5, 2, 'hold')")
     conn.execute("insert into delivered.outcomes (object, subject, state) values ('carts', 'x', 'accepted')")
 
 

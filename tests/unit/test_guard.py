@@ -56,7 +56,7 @@ def test_the_reason_gives_the_counts_and_the_way_out() -> None:
 def test_the_strictest_kind_sets_an_objects_guard() -> None:
     with open_small_warehouse() as conn:
         conn.execute(
-            "insert into config.objects values ('events', 'a', true, 72, 'send', 0.5, 100, 'hold'),"
-            " ('events', 'b', true, 72, 'send', 0.2, 300, 'hold'), ('carts', 'carts', true, 72, 'send', null, null, 'hold')"
+            "insert into config.objects values ('events', 'a', true, 72, 0.5, 100, 'hold'),"
+            " ('events', 'b', true, 72, 0.2, 300, 'hold'), ('carts', 'carts', true, 72, null, null, 'hold')"
         )
         assert guard_rules(conn) == {"events": GuardRule(share=0.2, rows_min=100)}
