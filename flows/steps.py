@@ -44,7 +44,7 @@ AUTHORITY_LOST = (
 )
 THE_REST = "rest"
 MODELS_OF_THE_REST = (
-    "changed_exclusions",
+    "changed_closures",
     "changed_identities",
     "changed_users",
     "changed_purchases",

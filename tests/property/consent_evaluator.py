@@ -74,6 +74,9 @@ class Statement:
             return {"email": self.person.email, "user_id": self.person.customer_id, "iterable_channel_ids": [channel_id],
                     "read_at": self.stated_at}  # fmt: skip
         if self.resource_type == "iterable_event":
+            # events keep whole seconds: a refusal counts as said at the end of its second
+            early = timedelta(seconds=1 if self.status == "withdrawn" else 0)
+            when["stated_at"] = self.stated_at - early
             return {"event_key": self.record, "event_type": "event", "status": self.status, **who, **when,
                     "user_id": self.person.customer_id, "iterable_channel_ids": [channel_id], "iterable_message_type_ids": [],
                     "is_by_person": self.is_explicit}  # fmt: skip

@@ -30,7 +30,7 @@ NOW = datetime(2026, 11, 20, 12, 0, 0)
 GO_LIVE = datetime(2026, 11, 1)
 CHANGED = (
     "changed_withdrawals",
-    "changed_exclusions",
+    "changed_closures",
     "changed_identities",
     "changed_users",
     "changed_purchases",

@@ -49,10 +49,10 @@ def test_a_person_who_is_there_already_is_unsubscribed_and_not_deleted(marts: Sm
     marts.put("raw_iterable.users", user_key="u", email="bob@example.com", read_at=NOW, document="{}")
     marts.order("bob", "1", at=NOW - LATE)
     marts.build()
-    assert not marts.rows("changes.changed_exclusions"), "unknown never changes an existing user's subscriptions by default"
+    assert not marts.rows("changes.changed_closures"), "unknown never changes an existing user's subscriptions by default"
     policy(marts, "users", "us", "exclude")
     marts.build()
-    rows = marts.rows("changes.changed_exclusions")
+    rows = marts.rows("changes.changed_closures")
     assert {(row["subject"], row["email"], row["verdict"]) for row in rows} == {
         (f"{bob}:{channel}", "bob@example.com", "send") for channel in ("email", "sms")
     }

@@ -25,7 +25,9 @@ known as (
         coalesce(iterable_message_type_ids, []) as iterable_message_type_ids,
         status,
         is_by_person,
-        stated_at,
+        -- events keep whole seconds: of two words in one the refusal counts
+        case when status = 'withdrawn' then {{ ts_add_seconds('stated_at', 1) }} else stated_at end
+            as stated_at,
         learned_at
     from {{ ref('stg_iterable__consent_events') }}
 

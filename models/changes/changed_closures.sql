@@ -1,9 +1,10 @@
--- Grain: subject (person_key and channel). People whom config/consent_policies.csv keeps out of
--- Iterable for want of a grant, and who are there already: they are unsubscribed, never deleted.
--- Who refused is a withdrawal of stage 1; this is about those who said nothing.
+-- Grain: subject (person_key and channel). People who are subscribed at Iterable, as far as we know,
+-- and must not be: by a rule of config/ rather than by a word that stage 1 reads (a grant expired,
+-- too young, suppressed, a refusal elsewhere that outweighs), or because config/consent_policies.csv
+-- keeps out who granted nothing. They are unsubscribed, never deleted.
 with recipients as (
     select * from {{ ref('recipients') }}
-    where is_known and hold_reason is null and not coalesce(has_messageable_channel, false)
+    where is_known and hold_reason is null
 ),
 
 policies as (
@@ -16,7 +17,7 @@ people as (
 
 consent as (
     select * from {{ ref('consent_state') }}
-    where not is_messageable and status not in ('denied', 'withdrawn')
+    where not is_messageable
 ),
 
 channels as (
@@ -28,6 +29,10 @@ channels as (
     inner join {{ source('raw_iterable', 'channels') }} as project_channels
         on iterable_channels.iterable_channel_name = project_channels.name
     group by iterable_channels.channel, iterable_channels.purpose
+),
+
+withdrawals as (
+    select * from {{ ref('changed_withdrawals') }}
 ),
 
 known as (
@@ -45,7 +50,7 @@ settings as (
     where object = 'withdrawals' and kind = 'withdrawals' and is_enabled
 ),
 
-excluded as (
+closed as (
     select
         recipients.person_key,
         recipients.email,
@@ -61,13 +66,13 @@ excluded as (
         || case when consent.purpose = 'marketing' then '' else ':' || consent.purpose end
             as subject,
         {{ sha256_hex(
-            "'excluded' || chr(31) || channels.iterable_channel_id || chr(31) || coalesce("
+            "'closed' || chr(31) || channels.iterable_channel_id || chr(31) || coalesce("
             ~ ts_iso('known.happened_at') ~ ", '')"
         ) }} as fingerprint
     from recipients
     cross join settings
     inner join people on recipients.profile_id = people.profile_id
-    inner join policies on recipients.market_code is not distinct from policies.market_code
+    left join policies on recipients.market_code is not distinct from policies.market_code
     inner join consent on recipients.profile_id = consent.profile_id
     inner join channels
         on consent.channel = channels.channel and consent.purpose = channels.purpose
@@ -75,21 +80,29 @@ excluded as (
         on
             recipients.profile_id = known.profile_id
             and channels.iterable_channel_id = known.subscription_id
-    where policies.without_consent = 'suppress' and coalesce(known.is_subscribed, true)
+    where
+        coalesce(known.is_subscribed, true)
+        and (
+            consent.status in ('denied', 'withdrawn')
+            or (
+                policies.without_consent = 'suppress'
+                and not coalesce(recipients.has_messageable_channel, false)
+            )
+        )
 ),
 
 changed as (
     select
         'withdrawals' as object,
-        'exclusion' as kind,
-        excluded.subject,
-        excluded.person_key,
-        excluded.email,
-        excluded.user_id,
-        excluded.fingerprint,
+        'closure' as kind,
+        closed.subject,
+        closed.person_key,
+        closed.email,
+        closed.user_id,
+        closed.fingerprint,
         1 as lane,
-        excluded.market_code,
-        excluded.source_modified_at,
+        closed.market_code,
+        closed.source_modified_at,
         cast(null as timestamp) as occurred_at,
         cast(null as timestamp) as send_before_at,
         'none' as consent_requirement,
@@ -97,13 +110,16 @@ changed as (
         cast(null as varchar) as verdict_reason,
         cast(null as varchar) as depends_on,
         false as waits_for_person,
-        excluded.is_test,
-        excluded.channel,
-        excluded.purpose,
-        excluded.iterable_channel_id
-    from excluded
-    left join outcomes on excluded.subject = outcomes.subject
-    where outcomes.fingerprint is distinct from excluded.fingerprint
+        closed.is_test,
+        closed.channel,
+        closed.purpose,
+        closed.iterable_channel_id
+    from closed
+    left join outcomes on closed.subject = outcomes.subject
+    where
+        outcomes.fingerprint is distinct from closed.fingerprint
+        -- stage 1 of this run said it
+        and closed.subject not in (select withdrawals.subject from withdrawals)
 )
 
 select * from changed
