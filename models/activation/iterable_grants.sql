@@ -8,7 +8,7 @@ with consent as (
 
 people as (
     select * from {{ ref('iterable_users') }}
-    where should_exist
+    where should_exist and is_owner
 ),
 
 project_channels as (
