@@ -57,6 +57,17 @@ found as (
         on recipients.email = members.email
     -- where userIds identify, several users may have the address
     where not {{ project_identifies_by('user_id') }}
+    union
+    -- a list names a member by the userId that some earlier system gave out to a guest of ours
+    select
+        recipients.person_key,
+        members.list_id
+    from recipients
+    inner join {{ ref('stg_iterable__users') }} as users
+        on recipients.email = users.email
+    inner join {{ ref('stg_iterable__list_members') }} as members
+        on users.user_id = members.user_id
+    where not {{ project_identifies_by('user_id') }}
 ),
 
 members as (
