@@ -46,7 +46,10 @@ matched as (
 ),
 
 excluding as (
-    select market_code from matched
+    select
+        market_code,
+        true as is_excluding
+    from matched
     where object = 'users' and kind = 'users' and without_consent is distinct from 'profile_only'
 ),
 
@@ -57,16 +60,11 @@ decided as (
         matched.market_code,
         case
             when matched.object = 'users' and matched.without_consent = 'profile_only' then 'send'
-            when excluded.is_excluded and matched.kind <> 'list_remove' then 'suppress'
+            when excluding.is_excluding and matched.kind <> 'list_remove' then 'suppress'
             else coalesce(matched.without_consent, 'suppress')
         end as without_consent
     from matched
-    left join (
-        select
-            market_code,
-            true as is_excluded
-        from excluding
-    ) as excluded on matched.market_code is not distinct from excluded.market_code
+    left join excluding on matched.market_code is not distinct from excluding.market_code
 )
 
 select * from decided
