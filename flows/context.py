@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cartwire import clock, stopping
 from cartwire.settings import Settings
@@ -54,6 +54,7 @@ class Run:
         kinds_on_since: kind of fact → since when it is switched on.
         authorities: kind of transition → `messages` or `history`, whichever dates it in this installation.
         history: facts set aside as history in this run, per kind.
+        consent: profiles per market, channel, purpose and status; empty where consent could not be built.
         pages: the gate's data docs, being written beside the delivery; None when nothing was gated.
         data_docs: their index, once they are there.
         is_settled: False once this run found something to send; then its build is no base for leaving out the next.
@@ -82,6 +83,7 @@ class Run:
     lost_authorities: dict[str, str] = field(default_factory=dict)
     kinds_on_since: dict[str, datetime] = field(default_factory=dict)
     failed_tests: tuple[str, ...] = ()
+    consent: tuple[dict[str, Any], ...] = ()
     pages: Future[Path | None] | None = None
     data_docs: Path | None = None
     is_settled: bool = True

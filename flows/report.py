@@ -33,6 +33,7 @@ class RunReport:
         grant_window_s: seconds from the last look at somebody to the acceptance of the request that subscribed them, p50 and max over
             requests; an unsubscribe in between is restored by the next sync. Empty without such a request.
         history: facts set aside as history when first seen, per kind.
+        consent: profiles per market, channel, purpose and status, and how many of them may be messaged, as of this run's build.
         data_docs: path of great-expectations' pages of this run's gates; None when nothing was gated.
         shadow: a rehearsal: nothing was sent, accepted means would have been sent, requests would have been made.
         attention: sentences for a person: what is held or rejected, and the command that shows it.
@@ -49,6 +50,7 @@ class RunReport:
     seconds: dict[str, float]
     requests: dict[str, int]
     peak_memory_mib: int
+    consent: tuple[dict[str, Any], ...] = ()
     data_docs: str | None = None
     still_since: str | None = None
     shadow: bool = False
@@ -91,6 +93,7 @@ def make_report(run: Run) -> RunReport:
         seconds=run.seconds,
         requests={endpoint: requests for endpoint, requests, _ in ledger.request_counts(run_id)},
         peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        consent=run.consent,
         data_docs=str(run.data_docs) if run.data_docs else None,
         still_since=run.still_since,
         shadow=run.settings.shadow,

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from activation import crash_points
+from activation.consent_counts import consent_counts
 from activation.contracts import load_contracts
 from activation.data_docs import build_data_docs
 from activation.deliver import deliver
@@ -58,6 +59,7 @@ MARTS = frozenset(
         "profiles",
         "consent_state",
         "consent_history",
+        "consent_gap",
         "customer_metrics",
         "orders",
         "order_lines",
@@ -200,6 +202,8 @@ def freeze(run: Run) -> None:
     Under a full pause nothing is planned, so that a pause of a week leaves no week of held rows.
     """
     run.pauses = run.ledger.pauses()
+    if run.still_since or run.built >= {"profiles", "consent_state"}:
+        run.consent = consent_counts(run.warehouse)
     if run.still_since or any(pause.is_full for pause in run.pauses):
         run.close_warehouse()
         return

@@ -1,4 +1,4 @@
-"""The Prefect flow `sync`: the steps of `flows.steps`, each a task, with an artifact of counts at the end.
+"""The Prefect flow `sync`: the steps of `flows.steps`, each a task, with artifacts of counts at the end.
 
 Parameters and task inputs are run ids, step and object names only: Prefect stores them.
 """
@@ -119,4 +119,9 @@ def _publish_artifact(report: RunReport) -> None:
         key="sync-counts",
         table=[{"object": row.object, "kind": row.kind, **row.counts} for row in report.rows],
         description=f"Run {report.run_id}: planned = accepted + rejected + held + suppressed, per object and kind",
+    )
+    create_table_artifact(
+        key="consent-counts",
+        table=list(report.consent),
+        description=f"Run {report.run_id}: profiles per market, channel, purpose and consent",
     )

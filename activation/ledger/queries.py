@@ -155,7 +155,7 @@ class Queries(Pauses):
     ) -> list[dict[str, Any]]:
         """Rows that did not arrive, newest first, with their reasons; without addresses unless asked for."""
         addresses = ", item_values.email, item_values.user_id" if with_addresses else ""
-        cursor = self._db.execute(
+        return self._dicts(
             f"""
             select
                 items.item_id, items.run_id, items.object, items.kind, items.subject, items.person_key, items.market_code,
@@ -170,8 +170,6 @@ class Queries(Pauses):
             """,  # noqa: S608 - placeholders and constants
             (*states, run_id, run_id, object_name, object_name, since_ms, since_ms, rows_max),
         )
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def latencies(self, run_id: str) -> list[Latency]:
         """p50 and p95 of accepted_at - source_modified_at per object (nearest rank)."""
@@ -223,6 +221,27 @@ class Queries(Pauses):
             "select endpoint, count(*), sum(rows) from requests where run_id = ? group by 1 order by 1", (run_id,)
         )
         return [tuple(row) for row in rows]
+
+    def consent_at_sending(self, person_key: str) -> list[dict[str, Any]]:
+        """What the claim looks at: channel, purpose, status, is_messageable, and when it was said and learned."""
+        return self._dicts(
+            "select channel, purpose, status, is_messageable, stated_at_ms, learned_at_ms from consent"
+            " where person_key = ? order by channel, purpose",
+            (person_key,),
+        )
+
+    def subscription_items(self, person_key: str, rows_max: int = ROWS_MAX) -> list[dict[str, Any]]:
+        """Withdrawals and grants of a person, newest first: what was sent, and what is open or was refused and why."""
+        return self._dicts(
+            "select object, subject, state, reason, changed_at_ms from items"
+            " where person_key = ? and object in ('withdrawals', 'grants') order by item_id desc limit ?",
+            (person_key, rows_max),
+        )
+
+    def _dicts(self, query: str, parameters: tuple[Any, ...]) -> list[dict[str, Any]]:
+        cursor = self._db.execute(query, parameters)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def status(self, runs_max: int = 10) -> LedgerStatus:
         """The newest runs and what is open."""

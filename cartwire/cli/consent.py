@@ -1,4 +1,4 @@
-"""`cartwire consent`: what people allow, as files from elsewhere say it."""
+"""`cartwire consent`: what people allow. Why somebody is or is not messaged, and files from elsewhere that say so."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cartwire.cli.consent_show import show
 from cartwire.cli.output import as_json, emit_json
 from cartwire.errors import ConfigError
 from cartwire.settings import Settings, load_settings
@@ -20,7 +21,10 @@ SHOWN_MAX = 20
 
 @click.group("consent")
 def command() -> None:
-    """Consent that was given or withdrawn outside of the shop and Iterable."""
+    """Why somebody is or is not messaged; consent that was given or withdrawn outside of the shop and Iterable."""
+
+
+command.add_command(show)
 
 
 @command.command("import")

@@ -31,7 +31,7 @@ VERBS = {
     "resume": "Lift a pause.",
     "release": "Let through what the volume guard held, after looking at it.",
     "authority": "Who dates changes of a plain field: Messages or our own history; change it.",
-    "consent": "Import consent given elsewhere (till, call centre).",
+    "consent": "Why somebody is or is not messaged; import consent given elsewhere (till, call centre).",
     "webhooks": "Receive what people do in Iterable at once.",
     "doctor": "Check settings, both APIs and this machine; say how to mend each.",
     "serve": "Run the schedules until stopped: a long-lived worker.",

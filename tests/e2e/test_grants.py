@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from cartwire.settings import REPOSITORY
 from clients.commercetools import CommercetoolsClient
 from tests.conftest import Sandbox
 from tests.e2e.command import Outcome, cartwire
@@ -17,18 +19,30 @@ from tests.e2e.shop_rows import rows
 pytestmark = pytest.mark.xdist_group("grants")
 
 EMAIL = 101
+GAP = "select more_open from marts.consent_gap where person_key = ? and channel = 'email'"
+MARKET = "select market_code from marts.profiles where customer_id = ?"
+NEW_RULE = "on_paper_only,consent,{market},email,marketing,import,,,true,from now on only paper counts\n"
 CONSENT = "select status, source from marts.consent_state where person_key = ? and channel = 'email'"
+COUNTS = """
+select market_code, channel, purpose, status, count(*), count(*) filter (where is_messageable)
+from marts.consent_state inner join marts.profiles using (profile_id) group by all order by all
+"""
 KEY = "select person_key from marts.profiles where customer_id = ?"
 
 
 @dataclass
 class Grants:
-    """After each sync: its outcome, its writes, whether each of the people is unsubscribed from e-mail, and their consent."""
+    """After each sync: its outcome, its writes, whether each of the people is unsubscribed from e-mail, their consent, and which
+    side was more open when it began. At the end a rule is changed: planned, then applied.
+    """
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     writes: dict[str, dict[str, int]] = field(default_factory=dict)
     is_left: dict[str, dict[str, bool]] = field(default_factory=dict)
     consent: dict[str, dict[str, str]] = field(default_factory=dict)
+    gaps: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    mart_counts: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+    shown: dict[str, Outcome] = field(default_factory=dict)
 
     def counts(self, name: str, object_name: str) -> dict[str, int]:
         rows = [row["counts"] for row in self.outcomes[name].json()["rows"] if row["object"] == object_name]
@@ -52,6 +66,9 @@ def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
         record.is_left[name] = {who: EMAIL in users[one["id"]]["unsubscribedChannelIds"] for who, one in people.items()}
         with duckdb.connect(str(folder / "analyst.duckdb"), read_only=True) as connection:
             keys = {who: connection.execute(KEY, [one["id"]]).fetchone()[0] for who, one in people.items()}  # type: ignore[index]
+            gaps = {who: connection.execute(GAP, [key]).fetchone() for who, key in keys.items()}
+            record.gaps[name] = {who: None if row is None else row[0] for who, row in gaps.items()}
+            record.mart_counts[name] = connection.execute(COUNTS).fetchall()
             record.consent[name] = {who: connection.execute(CONSENT, [key]).fetchone()[0] for who, key in keys.items()}  # type: ignore[index]
 
     def changes(who: str, **fields: Any) -> None:
@@ -78,7 +95,23 @@ def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
     tell("yes")
     tell("read back")
     tell("unchanged")
+    record.shown = {who: cartwire(environment, "consent", "show", one["id"], "--json") for who, one in people.items()}
+    record.outcomes["plan as before"] = cartwire(environment, "plan", "--json")
+    environment = {**environment, "CARTWIRE_CONFIG": str(_with_new_rule(folder, people["said_yes"]["id"]))}
+    record.outcomes["plan"] = cartwire(environment, "plan", "--json")
+    tell("new rule")
     return record
+
+
+def _with_new_rule(folder: Path, customer_id: str) -> Path:
+    """The shipped files and a rule for the market of that customer."""
+    with duckdb.connect(str(folder / "analyst.duckdb"), read_only=True) as connection:
+        market = connection.execute(MARKET, [customer_id]).fetchone()[0]  # type: ignore[index]
+    config = folder / "config"
+    shutil.copytree(REPOSITORY / "config", config)
+    with (config / "consent_rules.csv").open("a") as file:
+        file.write(NEW_RULE.format(market=market))
+    return config
 
 
 def _people(sandbox: Sandbox, folder: Path, *, opted_in: bool, sms: str | None = None) -> list[dict[str, Any]]:
@@ -124,3 +157,46 @@ def test_who_slipped_in_is_unsubscribed_again_by_the_next_sync_before_anything_e
 
 def test_then_nothing_is_left_to_say(told: Grants) -> None:
     assert told.writes["unchanged"] == {}
+
+
+def test_the_gap_between_both_sides_says_which_is_more_open_until_it_is_closed(told: Grants) -> None:
+    """As each sync found it: unsubscribed there after a yes, subscribed there after a no, and then neither."""
+    nobody = dict.fromkeys(told.gaps["yes"])
+    assert told.gaps["first"] == nobody
+    assert told.gaps["yes"] == {**nobody, "said_yes": "consent", "slipped_in": "consent"}
+    assert told.gaps["read back"] == {**nobody, "slipped_in": "iterable"}
+    assert told.gaps["unchanged"] == nobody
+
+
+def test_every_report_counts_consent_per_market_and_names_nobody(told: Grants) -> None:
+    columns = ("market", "channel", "purpose", "status", "people", "messageable")
+    for name, expected in told.mart_counts.items():
+        assert [tuple(row[column] for column in columns) for row in told.outcomes[name].json()["consent"]] == expected
+
+
+def test_one_command_tells_of_a_person_what_was_decided_said_and_sent(told: Grants) -> None:
+    (person,) = told.shown["slipped_in"].json()["people"]
+    email = next(row for row in person["states"] if row["channel"] == "email")
+    assert (email["status"], email["is_messageable"], email["rule_id"]) == ("withdrawn", False, "default")
+    assert {"granted", "withdrawn"} <= {row["status"] for row in person["history"] if row["channel"] == "email"}
+    assert [(row["object"], row["state"]) for row in person["writes"]][:2] == [
+        ("withdrawals", "accepted"),
+        ("grants", "accepted"),
+    ]
+    assert email["statement_id"] in {row["statement_id"] for row in person["history"]}
+
+
+def test_a_changed_rule_shows_in_the_plan_before_it_is_applied(told: Grants) -> None:
+    before, planned = (told.outcomes[name].json()["kinds"] for name in ("plan as before", "plan"))
+    assert before == []
+    users = next(kind for kind in planned if kind["object"] == "users")
+    assert users["states"]["staged"] > 0
+    assert any("consent" in name.lower() for name in users["fields"])
+    assert told.counts("new rule", "users")["accepted"] == users["states"]["staged"]
+
+
+def test_a_rule_that_hears_nobody_leaves_subscriptions_as_they_are(told: Grants) -> None:
+    """Unknown is no word of the person: nothing is sent to them, and nothing is taken away."""
+    assert told.consent["new rule"]["said_yes"] == "unknown"
+    assert not told.is_left["new rule"]["said_yes"]
+    assert told.counts("new rule", "withdrawals") == {}

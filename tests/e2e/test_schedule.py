@@ -216,6 +216,15 @@ def test_the_prefect_server_holds_no_personal_data(scheduled: Scheduled) -> None
     assert [value for value in scheduled.personal if value in kept] == []
 
 
+def test_each_completed_run_leaves_how_many_people_consent_per_market(scheduled: Scheduled) -> None:
+    consent = [json.loads(one["data"]) for one in scheduled.artifacts if one["key"] == "consent-counts"]
+    assert consent
+    for rows in consent:
+        assert {row["status"] for row in rows} <= {"granted", "pending", "denied", "withdrawn", "unknown"}
+        assert len({row["market"] for row in rows}) > 1
+        assert sum(row["messageable"] for row in rows) > 0
+
+
 def test_each_completed_run_leaves_an_artifact_of_counts(scheduled: Scheduled) -> None:
     counts = [json.loads(one["data"]) for one in scheduled.artifacts if one["key"] == "sync-counts"]
     assert len(counts) >= 2

@@ -82,17 +82,17 @@ create table intermediate.int_profiles__phones (profile_id varchar, phone_e164 v
 """
 
 
-def compile_models(folder: Path) -> tuple[tuple[str, str], ...]:
-    """(name, SQL) of the models that decide, in the order of building."""
+def compile_models(folder: Path, names: Sequence[str] = MODELS) -> tuple[tuple[str, str], ...]:
+    """(name of the table, SQL) of the models, by default those that decide, in the order of `names`."""
     from dbt.cli.main import dbtRunner
 
     os.environ["CARTWIRE_WAREHOUSE"] = str(folder / "compiled.duckdb")
-    arguments = ["compile", "--select", *MODELS, "--quiet", "--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY)]
+    arguments = ["compile", "--select", *names, "--quiet", "--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY)]
     outcome = dbtRunner().invoke([*arguments, "--target-path", str(folder / "target"), "--log-path", str(folder / "logs")])
     assert outcome.success, outcome.exception
     nodes = {result.node.name: result.node for result in outcome.result.results}
     database = next(iter(nodes.values())).database
-    return tuple((name, nodes[name].compiled_code.replace(f'"{database}".', "")) for name in MODELS)
+    return tuple((f"{nodes[name].schema}.{name}", nodes[name].compiled_code.replace(f'"{database}".', "")) for name in names)
 
 
 @dataclass
@@ -165,22 +165,38 @@ def _statement(dice: random.Random, person: Person, position: int) -> Statement:
 
 def decide(world: World, models: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Verdict]:
     """What the models say of each person and channel."""
-    with duckdb.connect() as warehouse:
-        warehouse.execute("set timezone = 'UTC'")
-        warehouse.execute(_TABLES)
-        for table, rows in _rows(world):
-            if rows:
-                incoming = pa.Table.from_pylist(rows)
-                warehouse.register("incoming", incoming)
-                warehouse.execute(f"insert into {table} by name select * from incoming")
-                warehouse.unregister("incoming")
-        for name, sql in models:
-            warehouse.execute(f"create table intermediate.{name} as {sql}")
+    with unbuilt_warehouse(world) as warehouse:
+        build(warehouse, models)
         _assert_told_as_decided(warehouse)
         found = warehouse.execute(
             "select profile_id, channel, status, is_messageable, decided_by, due_at from intermediate.int_consent__state"
         ).fetchall()
     return {(profile_id, channel): Verdict(*rest) for profile_id, channel, *rest in found}
+
+
+def unbuilt_warehouse(world: World) -> duckdb.DuckDBPyConnection:
+    """What the models that decide read, before any of them."""
+    warehouse = duckdb.connect()
+    warehouse.execute("set timezone = 'UTC'")
+    warehouse.execute(_TABLES)
+    for table, rows in _rows(world):
+        insert(warehouse, table, rows)
+    return warehouse
+
+
+def insert(warehouse: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]]) -> None:
+    """The rows, by the names of their columns."""
+    if rows:
+        incoming = pa.Table.from_pylist(list(rows))
+        warehouse.register("incoming", incoming)
+        warehouse.execute(f"insert into {table} by name select * from incoming")
+        warehouse.unregister("incoming")
+
+
+def build(warehouse: duckdb.DuckDBPyConnection, models: Sequence[tuple[str, str]]) -> None:
+    """Each model as a table, in order."""
+    for table, sql in models:
+        warehouse.execute(f"create table {table} as {sql}")
 
 
 def _assert_told_as_decided(warehouse: duckdb.DuckDBPyConnection) -> None:

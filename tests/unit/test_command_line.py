@@ -8,11 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 from click.testing import CliRunner
 
 from cartwire.cli.main import VERBS, main_group
 from cartwire.settings import REPOSITORY
+from tests.unit.test_consent_show import TABLES as TABLES_OF_CONSENT
 from tests.unit.test_settings import GOOD, dotenv
 
 HEAVY = ("great_expectations", "dbt", "prefect", "pandas", "dlt", "duckdb", "pyarrow")
@@ -61,6 +63,19 @@ def test_status_of_an_existing_ledger_imports_nothing_heavy(tmp_path: Path) -> N
         assert result.returncode == 0, result.stderr
         assert json.loads(result.stdout)
         assert not set(HEAVY) & set(result.stderr.rpartition("LOADED ")[2].split())
+
+
+def test_showing_consent_loads_a_database_and_nothing_heavier(tmp_path: Path) -> None:
+    from activation.ledger.store import Ledger
+
+    Ledger.open(tmp_path / "ledger.sqlite", GOOD["CARTWIRE_SECRET"].encode()).close()
+    with duckdb.connect(str(tmp_path / "analyst.duckdb")) as connection:
+        connection.execute(TABLES_OF_CONSENT)
+    files = {"CARTWIRE_LEDGER": str(tmp_path / "ledger.sqlite"), "CARTWIRE_ANALYST_DB": str(tmp_path / "analyst.duckdb")}
+    page = str(tmp_path / "page.html")
+    result = run("consent", "show", "c1", "--json", "--page", page, env_file=dotenv(tmp_path, {**GOOD, **files}))
+    assert result.returncode == 0, result.stderr
+    assert set(HEAVY) & set(result.stderr.rpartition("LOADED ")[2].split()) == {"duckdb"}
 
 
 def test_missing_settings_exit_with_2_and_are_json_when_asked() -> None:

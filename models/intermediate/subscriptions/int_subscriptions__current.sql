@@ -1,0 +1,194 @@
+-- Grain: profile_id, channel, purpose. Whether each person at Iterable is subscribed there, as far
+-- as we know: the newest of what we did, what we found and what people did there. Nobody who is not
+-- there has a row. A purpose with a message type of its own needs both, channel and type; a type
+-- that asks for opt-in is closed until somebody subscribed.
+with people as (
+    select
+        profile_id,
+        person_key,
+        email,
+        {{ iterable_user_id('customer_id', 'person_key') }} as user_id
+    from {{ ref('int_profiles__described') }}
+),
+
+delivered_users as (
+    select * from {{ source('delivered', 'users') }}
+),
+
+gone_users as (
+    select * from {{ source('delivered', 'gone_users') }}
+),
+
+found_users as (
+    select users.* from {{ ref('stg_iterable__users') }} as users
+    where not exists (
+        select 1 from gone_users
+        where
+            users.user_id = gone_users.user_id
+            or (gone_users.user_id is null and users.email = gone_users.email)
+    )
+),
+
+at_iterable as (
+    select
+        people.profile_id,
+        people.person_key,
+        people.user_id,
+        delivered_users.email as known_email
+    from people
+    inner join delivered_users on people.person_key = delivered_users.person_key
+    union
+    select
+        people.profile_id,
+        people.person_key,
+        people.user_id,
+        people.email as known_email
+    from people
+    inner join found_users
+        on
+            people.user_id = found_users.user_id
+            or (
+                people.email = found_users.email
+                and (found_users.user_id is null or {{ project_identifies_by('email') }})
+            )
+    where not exists (
+        select 1 from delivered_users
+        where people.person_key = delivered_users.person_key
+    )
+),
+
+-- a yes of the person themselves, which no write of ours shows
+said_yes as (
+    select * from {{ ref('stg_iterable__consent_events') }}
+    where status = 'granted'
+),
+
+moves as (
+    select
+        person_key,
+        email,
+        user_id,
+        subscription_group,
+        subscription_id,
+        is_subscribed,
+        happened_at
+    from {{ ref('int_subscriptions__moves') }}
+    union all
+    select
+        cast(null as varchar) as person_key,
+        said_yes.email,
+        said_yes.user_id,
+        'messageChannel' as subscription_group,
+        try_cast(listed.entry as bigint) as subscription_id,
+        true as is_subscribed,
+        said_yes.stated_at as happened_at
+    from said_yes
+    cross join {{ list_each('said_yes.iterable_channel_ids', 'listed', 'entry') }}
+    union all
+    select
+        cast(null as varchar) as person_key,
+        said_yes.email,
+        said_yes.user_id,
+        'messageType' as subscription_group,
+        try_cast(listed.entry as bigint) as subscription_id,
+        true as is_subscribed,
+        said_yes.stated_at as happened_at
+    from said_yes
+    cross join {{ list_each('said_yes.iterable_message_type_ids', 'listed', 'entry') }}
+),
+
+attributed as (
+    select
+        at_iterable.profile_id,
+        moves.*
+    from at_iterable
+    inner join moves on at_iterable.person_key = moves.person_key
+    union all
+    select
+        at_iterable.profile_id,
+        moves.*
+    from at_iterable
+    inner join moves on at_iterable.user_id = moves.user_id
+    union all
+    select
+        at_iterable.profile_id,
+        moves.*
+    from at_iterable
+    inner join moves on at_iterable.known_email = moves.email
+    where
+        not {{ project_identifies_by('user_id') }}
+        and not exists (
+            select 1 from gone_users
+            where
+                moves.email = gone_users.email
+                and gone_users.gone_at >= moves.happened_at
+                and gone_users.person_key is distinct from at_iterable.person_key
+        )
+),
+
+newest as (
+    select * from attributed
+    qualify row_number() over (
+        partition by profile_id, subscription_group, subscription_id
+        order by happened_at desc, is_subscribed asc
+    ) = 1
+),
+
+project_channels as (
+    select
+        name,
+        min(id) as channel_id
+    from {{ source('raw_iterable', 'channels') }}
+    group by name
+),
+
+project_types as (
+    select
+        name,
+        channel_id,
+        min(id) as message_type_id,
+        min(subscription_policy) as subscription_policy
+    from {{ source('raw_iterable', 'message_types') }}
+    group by name, channel_id
+),
+
+configured as (
+    select
+        iterable_channels.channel,
+        iterable_channels.purpose,
+        project_channels.channel_id,
+        project_types.message_type_id,
+        project_types.subscription_policy
+    from {{ ref('iterable_channels') }} as iterable_channels
+    inner join project_channels on iterable_channels.iterable_channel_name = project_channels.name
+    left join project_types
+        on
+            iterable_channels.iterable_message_type_name = project_types.name
+            and project_channels.channel_id = project_types.channel_id
+),
+
+final as (
+    select
+        at_iterable.profile_id,
+        configured.channel,
+        configured.purpose,
+        coalesce(of_channel.is_subscribed, true)
+        and coalesce(
+            of_type.is_subscribed, configured.subscription_policy is distinct from 'OptIn'
+        ) as is_subscribed,
+        greatest(of_channel.happened_at, of_type.happened_at) as changed_at
+    from at_iterable
+    cross join configured
+    left join newest as of_channel
+        on
+            at_iterable.profile_id = of_channel.profile_id
+            and of_channel.subscription_group = 'messageChannel'
+            and configured.channel_id = of_channel.subscription_id
+    left join newest as of_type
+        on
+            at_iterable.profile_id = of_type.profile_id
+            and of_type.subscription_group = 'messageType'
+            and configured.message_type_id = of_type.subscription_id
+)
+
+select * from final
