@@ -26,6 +26,8 @@ from ingestion.paging import iso
 
 OVERLAP = timedelta(hours=24)
 EXPORTS_AT_ONCE = ENDPOINTS["export/data.json"].burst_calls
+KEPT_FOR_THE_LAST_LOOK = 1
+"""Exports left to the look before a run's first request: what people leave between load and sending must be seen."""
 WINDOW = timedelta(seconds=ENDPOINTS["export/data.json"].window_s)
 OVERDUE = timedelta(hours=1)
 TABLE = Table(schema="raw_iterable", name="consent_events", columns=COLUMNS, keys=("event_key",), is_insert_only=True)
@@ -50,7 +52,7 @@ class Cursors:
         Args: others: exports of other data that the same load makes.
         """
         exports_at = [moment for moment in self._state.get("exports_at", []) if self._is_recent(moment)]
-        types = types_due(self._read_until, EXPORTS_AT_ONCE - len(exports_at) - others, self._now)
+        types = types_due(self._read_until, EXPORTS_AT_ONCE - KEPT_FOR_THE_LAST_LOOK - len(exports_at) - others, self._now)
         self._state["exports_at"] = exports_at + [iso(self._now)] * (len(types) + others)
         return types
 
