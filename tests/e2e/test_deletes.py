@@ -163,7 +163,7 @@ def test_a_deleted_customer_is_messageable_nowhere(deleted: Deleted) -> None:
     ids = f"('{deleted.customer}', '{deleted.told_customer}')"
     assert deleted.rows(f"select bool_and(is_deleted), count(*) from marts.profiles where customer_id in {ids}") == [(True, 2)]
     consent = deleted.rows(
-        "select distinct is_messageable, rule_id from marts.consent_state inner join marts.profiles using (profile_id)"
+        "select distinct is_messageable, decided_by from marts.consent_state inner join marts.profiles using (profile_id)"
         f" where customer_id in {ids}"
     )
     assert consent == [(False, "person_deleted")]

@@ -39,7 +39,7 @@ def test_a_newly_configured_field_is_read_from_versions_opened_before(sandbox_pr
     _execute(settings, f"insert into raw.orders_history (id, version, document) values ('o1', 1, '{ORDER}')")
     assert _word_after_a_build(settings) == "false"
     with (config / "consent_fields.csv").open("a") as file:
-        file.write("orders,custom.fields.post,post,marketing,no,denied\n")
+        file.write("orders,custom.fields.post,post,marketing,*,no,denied\n")
     assert _word_after_a_build(settings) == "false"
     assert _word_after_a_build(settings, "custom.fields.post") == "no"
 
