@@ -20,17 +20,34 @@ shop_statements as (
     where coalesce(rules.source_of_truth not in ('iterable', 'import'), true)
 ),
 
--- an import names no market: it is heard unless no market listens to imports
+-- an import names no market: the person's is that of the newest record that says anything, and who
+-- has none is heard
+markets_of_people as (
+    select
+        {{ person_subject('customer_id', 'email') }} as subject,
+        market_code
+    from {{ ref('stg_commercetools__consent_statements') }}
+    qualify row_number() over (
+        partition by {{ person_subject('customer_id', 'email') }}
+        order by stated_at desc nulls last, resource_id desc, version desc
+    ) = 1
+),
+
 imported_statements as (
-    select statements.*
+    select
+        statements.*,
+        rules.source_of_truth
     from {{ ref('stg_imports__consent_statements') }} as statements
-    where exists (
-        select 1 from rules
-        where
-            statements.channel = rules.channel
+    left join markets_of_people
+        on
+            {{ person_subject('statements.customer_id', 'statements.email') }}
+            = markets_of_people.subject
+    left join rules
+        on
+            markets_of_people.market_code = rules.market_code
+            and statements.channel = rules.channel
             and statements.purpose = rules.purpose
-            and rules.source_of_truth not in ('iterable', 'commercetools')
-    )
+    where coalesce(rules.source_of_truth not in ('iterable', 'commercetools'), true)
 ),
 
 -- who said yes at Iterable after a refusal elsewhere stays, where the newest word or the person's
@@ -104,7 +121,7 @@ words as (
         status,
         stated_at,
         learned_at,
-        cast(null as varchar) as source_of_truth
+        source_of_truth
     from imported_statements
     union all
     select * from deletions

@@ -16,7 +16,7 @@ from tests.conftest import Sandbox
 from tests.e2e.command import Outcome, cartwire
 from tests.e2e.shop_rows import rows
 
-pytestmark = pytest.mark.xdist_group("grants")
+pytestmark = [pytest.mark.xdist_group("grants"), pytest.mark.identities]
 
 EMAIL = 101
 GAP = "select more_open from marts.consent_gap where person_key = ? and channel = 'email'"

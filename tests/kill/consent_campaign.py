@@ -119,6 +119,7 @@ class ConsentCampaign:
         self._disturbed_sync(self._random.choice(DISTURBANCES))
         time.sleep(VISIBLE_S)
         self._clean_sync()
+        self._clean_sync()  # gives back what stage 1 took for somebody whose market it could not know
         self.tally.histories += len(chosen)
         self._compare(chosen)
 
