@@ -1,7 +1,7 @@
--- Grain: subject (person_key and channel). People who are subscribed at Iterable, as far as we know,
--- and must not be: by a rule of config/ rather than by a word that stage 1 reads (a grant expired,
--- too young, suppressed, a refusal elsewhere that outweighs), or because config/consent_policies.csv
--- keeps out who granted nothing. They are unsubscribed, never deleted.
+-- Grain: subject (person_key and channel). People who are subscribed at Iterable, as far as we
+-- know, and must not be: by a rule of config/ rather than by a word that stage 1 reads (a grant
+-- expired, too young, suppressed, a refusal elsewhere that outweighs), or because
+-- config/consent_policies.csv keeps out who granted nothing. They are unsubscribed, never deleted.
 with recipients as (
     select * from {{ ref('recipients') }}
     where is_known and hold_reason is null
