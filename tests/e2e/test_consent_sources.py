@@ -22,7 +22,7 @@ from tests.conftest import Sandbox
 from tests.e2e.command import Outcome, cartwire
 from tests.e2e.waiting import until
 
-pytestmark = pytest.mark.xdist_group("consent_sources")
+pytestmark = [pytest.mark.xdist_group("consent_sources"), pytest.mark.identities]
 
 SHARED = "shared-secret-shared-secret-shared-secret"
 COUNTS = {

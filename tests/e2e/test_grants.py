@@ -14,6 +14,7 @@ from cartwire.settings import REPOSITORY
 from clients.commercetools import CommercetoolsClient
 from tests.conftest import Sandbox
 from tests.e2e.command import Outcome, cartwire
+from tests.e2e.people import name_of, user_of
 from tests.e2e.shop_rows import rows
 
 pytestmark = [pytest.mark.xdist_group("grants"), pytest.mark.identities]
@@ -62,8 +63,9 @@ def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
         marker = sandbox_process.admin("iterable", "GET", "writes")["marker"]
         record.outcomes[name] = cartwire(environment, "sync", "--json")
         record.writes[name] = sandbox_process.admin("iterable", "GET", f"writes?since={marker}")["by_endpoint"]
-        users = {one["userId"]: one for one in sandbox_process.admin("iterable", "GET", "state")["users"]}
-        record.is_left[name] = {who: EMAIL in users[one["id"]]["unsubscribedChannelIds"] for who, one in people.items()}
+        users = sandbox_process.admin("iterable", "GET", "state")["users"]
+        found = {who: user_of(sandbox_process.identity, users, one) for who, one in people.items()}
+        record.is_left[name] = {who: EMAIL in user["unsubscribedChannelIds"] for who, user in found.items()}
         with duckdb.connect(str(folder / "analyst.duckdb"), read_only=True) as connection:
             keys = {who: connection.execute(KEY, [one["id"]]).fetchone()[0] for who, one in people.items()}  # type: ignore[index]
             gaps = {who: connection.execute(GAP, [key]).fetchone() for who, key in keys.items()}
@@ -78,18 +80,21 @@ def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
         sandbox_process.admin("commercetools", "POST", "documents/customers", people[who])
 
     def acts(who: str, path: str, **more: Any) -> dict[str, Any]:
-        body = {"userId": people[who]["id"], "channelId": EMAIL, **more}
+        body = {by: name_of(sandbox_process.identity, people[who]["id"], people[who]["email"]), "channelId": EMAIL, **more}
         return {"match": {"method": "GET", "path": path}, "times": 1, "kind": "mutate", "body": body}
 
+    is_by_email = sandbox_process.identity == "email"
+    by = "email" if is_by_email else "userId"
     tell("first")
     changes("said_yes", newsletterOptIn=True)
     changes("slipped_in", newsletterOptIn=True)
     changes("left_late", smsConsent="denied")
     sandbox_process.admin("iterable", "POST", "settings", {"visibility_seconds": 0})
+    # one between plan and send, when the freeze asks for the fields; the other between the last reading and the request
     rules = [
-        acts("left_late", "/api/users/getFields"),  # between plan and send: the freeze asks for the fields
-        acts("slipped_in", "/api/users/byUserId", action="subscribe"),
-        acts("slipped_in", "/api/events/byUserId"),  # between the last reading and the request
+        acts("left_late", "/api/users/getFields"),
+        acts("slipped_in", "/api/users/getByEmail" if is_by_email else "/api/users/byUserId", action="subscribe"),
+        acts("slipped_in", f"/api/events/{people['slipped_in']['email'].lower()}" if is_by_email else "/api/events/byUserId"),
     ]
     sandbox_process.admin("iterable", "POST", "faults", {"rules": rules})
     tell("yes")

@@ -13,7 +13,6 @@ AT_EVERY_TYPE = {
 SAME_AT_EVERY_TYPE = {
     "test_analysts.py": "locks and files",
     "test_bad_connections.py": "ends before anything is sent",
-    "test_consent_sources.py": "loads what was read as it is",
     "test_build_state.py": "an empty shop",
     "test_ingestion_client.py": "reads commercetools",
     "test_ingestion_commercetools.py": "reads commercetools",
