@@ -79,8 +79,11 @@ def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
         people[who] = {**document, "custom": custom}
         sandbox_process.admin("commercetools", "POST", "documents/customers", people[who])
 
+    def name(who: str) -> str:
+        return name_of(sandbox_process.identity, people[who]["id"], people[who]["email"])
+
     def acts(who: str, path: str, **more: Any) -> dict[str, Any]:
-        body = {by: name_of(sandbox_process.identity, people[who]["id"], people[who]["email"]), "channelId": EMAIL, **more}
+        body = {by: name(who), "channelId": EMAIL, **more}
         return {"match": {"method": "GET", "path": path}, "times": 1, "kind": "mutate", "body": body}
 
     is_by_email = sandbox_process.identity == "email"
@@ -94,7 +97,7 @@ def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
     rules = [
         acts("left_late", "/api/users/getFields"),
         acts("slipped_in", "/api/users/getByEmail" if is_by_email else "/api/users/byUserId", action="subscribe"),
-        acts("slipped_in", f"/api/events/{people['slipped_in']['email'].lower()}" if is_by_email else "/api/events/byUserId"),
+        acts("slipped_in", f"/api/events/{'' if is_by_email else 'byUserId/'}{name('slipped_in')}"),
     ]
     sandbox_process.admin("iterable", "POST", "faults", {"rules": rules})
     tell("yes")
