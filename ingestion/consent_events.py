@@ -1,9 +1,9 @@
 """Iterable's subscription events into `raw_iterable.consent_events`, within what Iterable allows: four exports a minute per project.
 
-A load takes three of them at most (what a bucket lets go at once, `clients/endpoints.py`), counted over the loads of the last minute
-and with the users and purchases of a first look. Unsubscribes are read by every load: every medium, an SMS STOP, a spam complaint and
-a hard bounce write one. What is left goes to the other types, the one read longest ago first; one that was not read for an hour is
-read whatever is left, so that frequent loads starve none.
+A load takes two of them at most, three at the first look with users and purchases; one more is left to the look before a run's first
+request, which finds what people leave between load and sending. Those of the last minute count. Unsubscribes are read by every load:
+every medium, an SMS STOP, a spam complaint and a hard bounce write one. Subscribes come next, then the type read longest ago; one that
+waits for an hour goes first and is read whatever is left, so that frequent loads starve none.
 
 Each type has a cursor per project, and reads begin a day before it: events become visible late, and our clock is not Iterable's.
 """
@@ -18,7 +18,7 @@ import orjson
 
 from clients.endpoints import ENDPOINTS
 from clients.iterable import IterableClient
-from clients.iterable_events import CONSENT_EVENTS, UNSUBSCRIBE, ConsentEvent, exported
+from clients.iterable_events import CONSENT_EVENTS, SUBSCRIBE, UNSUBSCRIBE, ConsentEvent, exported
 from ingestion import engine
 from ingestion.columns import CONSENT_EVENTS as COLUMNS
 from ingestion.columns import Table
@@ -27,7 +27,6 @@ from ingestion.paging import iso
 OVERLAP = timedelta(hours=24)
 EXPORTS_AT_ONCE = ENDPOINTS["export/data.json"].burst_calls
 KEPT_FOR_THE_LAST_LOOK = 1
-"""Exports left to the look before a run's first request: what people leave between load and sending must be seen."""
 WINDOW = timedelta(seconds=ENDPOINTS["export/data.json"].window_s)
 OVERDUE = timedelta(hours=1)
 TABLE = Table(schema="raw_iterable", name="consent_events", columns=COLUMNS, keys=("event_key",), is_insert_only=True)
@@ -42,6 +41,8 @@ class Cursors:
         state = engine.state()
         state.pop("unsubscribes_seen_until", None)  # of a table that this one replaced: all is read again
         self._read_until: dict[str, str] = state.setdefault("consent_read_until", {}).setdefault(project, {})
+        first_looks: dict[str, str] = state.setdefault("consent_first_look_at", {})
+        self._first_look_at = datetime.fromisoformat(first_looks.setdefault(project, iso(now)))
         self._state = state
         self._now = now
         self._beginning = beginning
@@ -52,7 +53,8 @@ class Cursors:
         Args: others: exports of other data that the same load makes.
         """
         exports_at = [moment for moment in self._state.get("exports_at", []) if self._is_recent(moment)]
-        types = types_due(self._read_until, EXPORTS_AT_ONCE - KEPT_FOR_THE_LAST_LOOK - len(exports_at) - others, self._now)
+        budget = EXPORTS_AT_ONCE - KEPT_FOR_THE_LAST_LOOK - len(exports_at) - others
+        types = types_due(self._read_until, self._first_look_at, budget, self._now)
         self._state["exports_at"] = exports_at + [iso(self._now)] * (len(types) + others)
         return types
 
@@ -69,20 +71,22 @@ class Cursors:
         return timedelta(0) <= self._now - datetime.fromisoformat(moment) < WINDOW
 
 
-def types_due(read_until: Mapping[str, str], budget: int, now: datetime) -> list[str]:
+def types_due(read_until: Mapping[str, str], first_look_at: datetime, budget: int, now: datetime) -> list[str]:
     """Data types that a load exports.
 
-    Args: read_until: type → ISO time of its last reading. budget: exports that may be made now, maybe none.
-    Returns: unsubscribes; then the others read longest ago, as many as the budget allows, but one at least that is overdue.
+    Args:
+        read_until: type → ISO time of its last reading. first_look_at: when this project was read first.
+        budget: exports that may be made now, maybe none.
+    Returns: unsubscribes; then as many others as the budget allows, but one at least that is overdue.
     """
-    others = sorted(
-        (name for name in CONSENT_EVENTS if name != UNSUBSCRIBE),
-        key=lambda name: (read_until.get(name, ""), CONSENT_EVENTS.index(name)),
-    )
-    is_first_look = UNSUBSCRIBE not in read_until
-    oldest = read_until.get(others[0])
-    is_overdue = not is_first_look and (oldest is None or now - datetime.fromisoformat(oldest) > OVERDUE)
-    return [UNSUBSCRIBE, *others[: max(budget - 1, int(is_overdue), 0)]]
+
+    def waits_since(name: str) -> datetime:
+        return datetime.fromisoformat(read_until[name]) if name in read_until else first_look_at
+
+    others = [name for name in CONSENT_EVENTS if name != UNSUBSCRIBE]
+    overdue = {name for name in others if now - waits_since(name) > OVERDUE}
+    others.sort(key=lambda name: (name not in overdue, name not in overdue and name != SUBSCRIBE, waits_since(name)))
+    return [UNSUBSCRIBE, *others[: max(budget - 1, int(bool(overdue)), 0)]]
 
 
 def export_rows(

@@ -22,6 +22,7 @@ import orjson
 
 from activation.crash_points import CRASH_POINTS
 from cartwire.settings import REPOSITORY
+from clients.endpoints import ENDPOINTS
 from tests.conftest import Sandbox
 from tests.kill.installation import CARTWIRE, Installation
 from tests.kill.shopping import OWN_IDENTIFIER
@@ -42,7 +43,7 @@ FIELDS: dict[str, tuple[str, dict[Any, str]]] = {
 ACTS = {"email": ("unsubscribe", "subscribe", "spam_complaint"), "sms": ("sms_stop", "sms_start")}
 POINTS = tuple(sorted(CRASH_POINTS))
 DISTURBANCES = ("nothing", "kill at a point", "kill at any instant", "answer lost", "grants paused")
-VISIBLE_S = 1.5
+EXPORTS_REFILLED_S = ENDPOINTS["export/data.json"].window_s + 1  # a load that may read more than unsubscribes
 NOBODY_ELSE = f"""
 select profiles.customer_id, profiles.profile_id, profiles.market_code, profiles.email
 from marts.profiles as profiles
@@ -117,7 +118,7 @@ class ConsentCampaign:
         self._disturbed_sync(self._random.choice(DISTURBANCES))
         self._speak(chosen[half:])
         self._disturbed_sync(self._random.choice(DISTURBANCES))
-        time.sleep(VISIBLE_S)
+        time.sleep(EXPORTS_REFILLED_S)
         self._clean_sync()
         self._clean_sync()  # gives back what stage 1 took for somebody whose market it could not know
         self.tally.histories += len(chosen)
@@ -254,18 +255,19 @@ def _own_words(person: Person, events: list[dict[str, Any]]) -> list[Statement]:
     words = []
     for event in events:
         source = event["data"].get("unsubSource", event["data"].get("signupSource"))
-        if event["kind"] not in ("emailSubscribe", "emailUnSubscribe") or source == "API":
+        if event["kind"] not in ("emailSubscribe", "emailUnSubscribe", "emailComplaint") or source == "API":
             continue
-        withdrawn = event["kind"] == "emailUnSubscribe"
+        withdrawn = event["kind"] != "emailSubscribe"
         moment = datetime.fromtimestamp(event["createdAt"] + withdrawn, UTC)
+        # a complaint names no channel and is about e-mail
+        channels = {names[number] for number in event["data"].get("channelIds", ()) if number in names} or {"email"}
         words += [
             Statement(
                 person=person, system="iterable", resource_type="iterable_event", record=f"{event['storedAt']}",
-                channel=names[number], status="withdrawn" if withdrawn else "granted", stated_at=_naive(moment),
+                channel=channel, status="withdrawn" if withdrawn else "granted", stated_at=_naive(moment),
                 learned_at=_naive(datetime.fromtimestamp(event["storedAt"], UTC)), is_explicit=True,
             )
-            for number in event["data"].get("channelIds", ())
-            if number in names
+            for channel in channels
         ]  # fmt: skip
     return words
 
