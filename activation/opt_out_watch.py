@@ -11,12 +11,13 @@ from pathlib import Path
 
 import duckdb
 
-from activation.iterable.subscriptions import UNSUBSCRIBES, OptOut, opt_out_of
+from activation.iterable.subscriptions import OptOut, opt_out_of
 from activation.ledger.items import ConsentRow
 from activation.ledger.store import Ledger
 from cartwire import stopping
 from cartwire.clock import from_ms, now_ms
 from clients.iterable import IterableClient
+from clients.iterable_events import UNSUBSCRIBE
 
 EXPORT = "export/data.json"
 EVERY_MS = 60_000  # older than this, what is known of opt-outs is read again, and waited for
@@ -75,7 +76,7 @@ class OptOutWatch:
             self._client.pause(min(wait_s, PAUSE_MAX_S))
         looked_at_ms = now_ms()
         since, until = from_ms(self._known_at_ms - LATE_MS), from_ms(looked_at_ms + AHEAD_MS)
-        opt_outs = [found for event in self._client.export(UNSUBSCRIBES, since, until) if (found := opt_out_of(event))]
+        opt_outs = [found for event in self._client.export(UNSUBSCRIBE, since, until) if (found := opt_out_of(event))]
         self._is_begun, self._known_at_ms = True, looked_at_ms
         return self._ledger.tighten_consent(self._withdrawn(opt_outs)) if opt_outs else 0
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -41,7 +41,7 @@ class _Look:
     grant: Grant
     user: Mapping[str, Any] | None
     opt_outs: tuple[OptOut, ...]
-    left_by_us: frozenset[int]
+    left_by_us: frozenset[int] = frozenset()
 
     @property
     def reading(self) -> Reading:
@@ -120,29 +120,21 @@ class Subscriber:
             grant=subscriptions.grant_of(item),
             user=user,
             opt_outs=tuple(found for event in events if (found := subscriptions.opt_out_of(event))),
-            left_by_us=frozenset(),
         )
 
     def _without_echoes(self, look: _Look) -> _Look:
         """The ledger knows what was our own doing; it is read by this thread only."""
-        ledger, item = self._sender.ledger, look.item
-        recent = ledger.recently_withdrawn(item.person_key, now_ms() - self._visibility_ms)
-        return _Look(
-            item=item,
-            grant=look.grant,
-            user=look.user,
-            opt_outs=tuple(
-                one
-                for one in look.opt_outs
-                if not (
-                    one.is_by_api
-                    and one.is_since(look.grant.stated_at_ms)
-                    and ledger.is_own_unsubscribe(
-                        look.grant.channel_id, one.said_ms, item.person_key, email=item.email, user_id=item.user_id
-                    )
-                )
-            ),
-            left_by_us=frozenset(int(channel) for channel in recent),
+        ledger = self._sender.ledger
+        recent = ledger.recently_withdrawn(look.item.person_key, now_ms() - self._visibility_ms)
+        others = tuple(one for one in look.opt_outs if not self._is_echo(one, look))
+        return replace(look, opt_outs=others, left_by_us=frozenset(int(channel) for channel in recent))
+
+    def _is_echo(self, one: OptOut, look: _Look) -> bool:
+        if not one.is_by_api or not one.is_since(look.grant.stated_at_ms):
+            return False
+        item = look.item
+        return self._sender.ledger.is_own_unsubscribe(
+            look.grant.channel_id, one.said_ms, item.person_key, email=item.email, user_id=item.user_id
         )
 
     def _decide(self, looks: Sequence[_Look]) -> None:

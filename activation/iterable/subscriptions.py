@@ -6,7 +6,6 @@ of its second: of two words in one the refusal stands.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,13 +16,12 @@ import orjson
 
 from activation.ledger.sending import LedgerItem
 from cartwire.clock import to_ms
+from clients.iterable_events import UNSUBSCRIBE, exported, integer
 
-UNSUBSCRIBES = "emailUnSubscribe"  # written for every medium
 BY_API = "API"
 CHANNEL = "messageChannel"
 OPT_IN = "OptIn"
 CHANNELS_LEFT, TYPES_LEFT, TYPES_JOINED = "unsubscribedChannelIds", "unsubscribedMessageTypeIds", "subscribedMessageTypeIds"
-_OFFSET = re.compile(r" (?=[+-]\d\d:?\d\d$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,19 +101,16 @@ def grant_of(item: LedgerItem) -> Grant:
 
 def opt_out_of(event: Mapping[str, Any]) -> OptOut | None:
     """An event of an export or of a person's history as an opt-out; None where it is none, as for who leaves a list."""
-    if event.get("eventType", UNSUBSCRIBES) != UNSUBSCRIBES:
+    opened = exported(event.get("eventType", UNSUBSCRIBE), event)
+    if opened.event_type != UNSUBSCRIBE or not opened.is_withdrawal:
         return None
-    channel_ids, type_ids = _numbers(event, "channelId"), _numbers(event, "messageTypeId")
-    if not channel_ids and not type_ids and _numbers(event, "emailListId"):
-        return None
-    email, user_id = event.get("email"), event.get("userId")
     return OptOut(
-        email=email.strip().lower() if isinstance(email, str) and email.strip() else None,
-        user_id=user_id if isinstance(user_id, str) and user_id else None,
-        said_ms=_end_of_second(event.get("createdAt")),
-        channel_ids=channel_ids,
-        message_type_ids=type_ids,
-        is_by_api=event.get("unsubSource") == BY_API,
+        email=(opened.email or "").strip().lower() or None,
+        user_id=opened.user_id,
+        said_ms=_end_of_second(opened.created_at),
+        channel_ids=_numbers(opened.channel_ids),
+        message_type_ids=_numbers(opened.message_type_ids),
+        is_by_api=opened.said_through == BY_API,
     )
 
 
@@ -165,21 +160,12 @@ def shown_ids(user: Mapping[str, Any] | None, field: str) -> frozenset[int]:
     return frozenset(int(number) for number in shown)
 
 
-def _numbers(event: Mapping[str, Any], name: str) -> frozenset[int]:
-    """`channelIds` or `channelId`: Iterable writes either."""
-    value = event.get(f"{name}s", event.get(name))
-    listed = value if isinstance(value, list) else [value]
-    return frozenset(number for number in listed if isinstance(number, int) and not isinstance(number, bool))
+def _numbers(ids: list[Any] | None) -> frozenset[int]:
+    return frozenset(number for one in ids or () if (number := integer(one)) is not None)
 
 
-def _end_of_second(value: object) -> int | None:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        moment_ms = int(value)
-    elif isinstance(value, str):
-        try:
-            moment_ms = to_ms(datetime.fromisoformat(_OFFSET.sub("", value)))
-        except ValueError:
-            return None
-    else:
+def _end_of_second(moment: datetime | None) -> int | None:
+    if moment is None:
         return None
+    moment_ms = to_ms(moment)
     return moment_ms if moment_ms % 1000 else moment_ms + 999

@@ -103,7 +103,7 @@ class Inbox(LedgerFile):
                 fresh += added.rowcount
                 if added.rowcount and one.withdrawal:
                     _note(db, int(added.lastrowid or 0), one.withdrawal, one.email)
-            return fresh, tighten(db, newest, moment)
+            return fresh, _close(db, newest, moment)
 
     def inbox_newest(self) -> int:
         """The highest inbox id there is."""
@@ -145,15 +145,16 @@ class Inbox(LedgerFile):
             db.executemany("insert into iterable_ids values (?, ?, ?, ?, ?)", ids)
 
 
-def tighten(db: sqlite3.Connection, after: int, at_ms: int) -> int:
-    """Close what withdrawals beyond this inbox id close. Part of the caller's transaction. Returns: rows closed."""
-    return db.execute(_TIGHTEN, (at_ms, after)).rowcount
-
-
 def tighten_unread(db: sqlite3.Connection, at_ms: int) -> None:
-    """The same for all that no load has read: a build that knows nothing of them must not open what they closed."""
+    """Close what withdrawals close that no load has read: a build that knows nothing of them must not open it. Part of the caller's
+    transaction."""
     row = db.execute("select value from meta where key = ?", (READ,)).fetchone()
-    tighten(db, int(row[0]) if row else 0, at_ms)
+    _close(db, int(row[0]) if row else 0, at_ms)
+
+
+def _close(db: sqlite3.Connection, after: int, at_ms: int) -> int:
+    """Of withdrawals beyond this inbox id. Returns: rows closed."""
+    return db.execute(_TIGHTEN, (at_ms, after)).rowcount
 
 
 def _note(db: sqlite3.Connection, inbox_id: int, withdrawal: Withdrawal, email: str | None) -> None:
