@@ -3,13 +3,24 @@
 
 {# post-hook of every event model (dbt_project.yml): its changed rows into changes.changed_events and
    its new history into changes.new_held_history, both made empty before. A kind that fails leaves
-   the rows of the others alone, and a new kind is listed nowhere. #}
+   the rows of the others alone, and a new kind is listed nowhere. Most kinds have nothing new in
+   most runs: asking first costs a tenth of planning both inserts. #}
 {% macro collect_event(relation, kind) -%}
 {%- set fact = event_fact(relation, kind) -%}
+{{ forget_event(kind) }}
+{%- if not execute or run_query(any_open_fact(fact)) | length > 0 -%}
+{{ tell_event(fact) }}
+{%- endif -%}
+{%- endmacro %}
+
+{% macro forget_event(kind) -%}
 delete from {{ ref('changed_events') }} where kind = '{{ kind }}';
+delete from {{ ref('new_held_history') }} where object = 'events' and kind = '{{ kind }}';
+{%- endmacro %}
+
+{% macro tell_event(fact) -%}
 insert into {{ ref('changed_events') }}
 {{ changed_event(fact) }};
-delete from {{ ref('new_held_history') }} where object = 'events' and kind = '{{ kind }}';
 insert into {{ ref('new_held_history') }}
 {{ new_history(fact) }}
 {%- endmacro %}

@@ -55,6 +55,15 @@ where
     )
 {%- endmacro %}
 
+{# One row if there is any. #}
+{% macro any_open_fact(fact) -%}
+select 1 as found
+from (
+    {{ open_facts(fact) }}
+) as open_facts
+limit 1
+{%- endmacro %}
+
 {# What a run is the first to see as history of a kind. #}
 {% macro new_history(fact) -%}
 select

@@ -44,6 +44,7 @@ _FOUND = ("stg_iterable__lists", "stg_iterable__list_members", "stg_iterable__pu
 _RULES = ("stg_iterable__consent_events", "stg_imports__consent_statements", "int_consent__rules",
     "int_profiles__fields_of_iterable", "int_policies__without_consent")  # fmt: skip
 _SELECTED = ("resource_type:seed", "stg_iterable__users", "stg_iterable__user_fields", *_FOUND, *_RULES, "activation", "changes")
+_NEXT = "\n-- next\n"
 _LINES = """struct(line_number bigint, product_id varchar, sku varchar, product_name varchar, quantity bigint,
     unit_price decimal(28,12), line_total decimal(28,4), category_breadcrumbs varchar[], is_gift boolean,
     image_url varchar, product_url varchar)[]"""
@@ -125,11 +126,19 @@ _ENVELOPE = {
 
 
 @dataclass(frozen=True)
+class Step:
+    """Statements, and the query that has to find something for them to be run."""
+
+    sql: str
+    when: str | None = None
+
+
+@dataclass(frozen=True)
 class Project:
-    """The models that dbt built once on an empty shop: a warehouse to copy, and their statements in order of building."""
+    """The models that dbt built once on an empty shop: a warehouse to copy, and their steps in order of building."""
 
     template: Path
-    statements: tuple[str, ...]
+    steps: tuple[Step, ...]
 
 
 def compile_project(folder: Path) -> Project:
@@ -155,18 +164,22 @@ def compile_project(folder: Path) -> Project:
     )
     connection.close()
     tables = [result.node for result in results if result.node.config.materialized == "table"]
-    return Project(template, tuple(_statements(tables, folder)))
+    return Project(template, tuple(_steps(tables, folder)))
 
 
-def _statements(tables: Sequence[Any], folder: Path) -> Iterator[str]:
+def _steps(tables: Sequence[Any], folder: Path) -> Iterator[Step]:
     """Each table's SQL; after an event model, what its hook does."""
     events = [node.name for node in tables if "events" in node.fqn]
-    calls = "\n-- next\n".join(f"{{{{ collect_event(ref('{name}'), '{name}') }}}}" for name in events)
-    hooks = dict(zip(events, render(calls, folder).split("-- next"), strict=True))
+    facts = ((name, f"event_fact(ref('{name}'), '{name}')") for name in events)
+    calls = (
+        f"{{{{ forget_event('{name}') }}}}{_NEXT}{{{{ any_open_fact({fact}) }}}}{_NEXT}{{{{ tell_event({fact}) }}}}"
+        for name, fact in facts
+    )
+    parts = iter(render(_NEXT.join(calls), folder).split(_NEXT))
+    hooks = {name: (Step(next(parts)), Step(when=next(parts), sql=next(parts))) for name in events}
     for node in tables:
-        yield f"create or replace table {node.schema}.{node.name} as {node.compiled_code}"
-        if node.name in hooks:
-            yield hooks[node.name]
+        yield Step(f"create or replace table {node.schema}.{node.name} as {node.compiled_code}")
+        yield from hooks.get(node.name, ())
 
 
 class SmallMarts:
@@ -214,8 +227,9 @@ class SmallMarts:
 
     def build(self) -> None:
         """Rebuild the models of activation and changes from the SQL that dbt compiled, in dbt's order."""
-        for statement in self._project.statements:
-            self._connection.execute(statement)
+        for step in self._project.steps:
+            if step.when is None or self._connection.execute(step.when).fetchone():
+                self._connection.execute(step.sql)
 
     def configure(self, seed: str, before: str, after: str) -> None:
         """Change one row of one seed, as an operator would."""
