@@ -5,7 +5,6 @@ One `World` is many people at once, because a statement of SQL costs the same fo
 
 from __future__ import annotations
 
-import os
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,8 +16,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from cartwire.settings import REPOSITORY
 from tests.property.consent_evaluator import Person, Rule, Statement, Verdict
+from tests.property.dbt_project import dbt, nodes_of
 
 NOW = datetime(2026, 11, 20, 12)
 CHANNELS = ("email", "sms")
@@ -84,13 +83,7 @@ create table intermediate.int_profiles__phones (profile_id varchar, phone_e164 v
 
 def compile_models(folder: Path, names: Sequence[str] = MODELS) -> tuple[tuple[str, str], ...]:
     """(name of the table, SQL) of the models, by default those that decide, in the order of `names`."""
-    from dbt.cli.main import dbtRunner
-
-    os.environ["CARTWIRE_WAREHOUSE"] = str(folder / "compiled.duckdb")
-    arguments = ["compile", "--select", *names, "--quiet", "--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY)]
-    outcome = dbtRunner().invoke([*arguments, "--target-path", str(folder / "target"), "--log-path", str(folder / "logs")])
-    assert outcome.success, outcome.exception
-    nodes = {result.node.name: result.node for result in outcome.result.results}
+    nodes = {node.name: node for node in nodes_of(dbt(folder / "warehouse.duckdb", "compile", "--select", *names))}
     database = next(iter(nodes.values())).database
     return tuple((f"{nodes[name].schema}.{name}", nodes[name].compiled_code.replace(f'"{database}".', "")) for name in names)
 

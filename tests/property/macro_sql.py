@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from cartwire.person import key_blocks
-
-REPOSITORY = Path(__file__).parents[2]
+from tests.property.dbt_project import dbt, nodes_of
 
 
 def render(template: str, folder: Path) -> str:
     """The SQL that dbt makes of a template with macros in it."""
-    from dbt.cli.main import dbtRunner
-
-    os.environ["CARTWIRE_WAREHOUSE"] = str(folder / "warehouse.duckdb")
-    arguments = ["compile", "--inline", template, "--quiet", "--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY)]
-    outcome = dbtRunner().invoke([*arguments, "--target-path", str(folder / "target"), "--log-path", str(folder / "logs")])
-    assert outcome.success, outcome.exception
-    sql: str = outcome.result.results[0].node.compiled_code
+    (node,) = nodes_of(dbt(folder / "warehouse.duckdb", "compile", "--inline", template))
+    sql: str = node.compiled_code
     return sql
 
 

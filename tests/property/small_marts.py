@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from activation.fold import STEPS as FOLD_STEPS
 from activation.ledger.folding import FIELDS, ITEMS, SUBSCRIPTIONS
 from cartwire.clock import to_ms
 from cartwire.person import key_blocks, person_key
+from tests.property.dbt_project import dbt, nodes_of
 from tests.property.macro_sql import render
 
 REPOSITORY = Path(__file__).parents[2]
@@ -143,27 +143,19 @@ class Project:
 
 def compile_project(folder: Path) -> Project:
     """Build seeds, activation and changes with dbt, contracts and all, on marts without rows."""
-    from dbt.cli.main import dbtRunner
-
     folder.mkdir()
     template = folder / "warehouse.duckdb"
     connection = duckdb.connect(str(template))
     connection.execute(_SCHEMA)
     connection.close()
-    os.environ["CARTWIRE_WAREHOUSE"] = str(template)
-    arguments = ["build", "--exclude-resource-type", "test", "unit_test", "--select", *_SELECTED, "--quiet"]
-    arguments += ["--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY)]
-    arguments += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
-    outcome = dbtRunner().invoke(arguments)
-    results = getattr(outcome.result, "results", ())
-    assert outcome.success, [result.message for result in results if str(result.status) == "error"] or outcome.exception
+    nodes = nodes_of(dbt(template, "build", "--exclude-resource-type", "test", "unit_test", "--select", *_SELECTED))
     connection = duckdb.connect(str(template))
     connection.execute("delete from control.run")
     connection.execute(
         "insert into control.run values ('run', ?, ?, 'shop', 'hybrid', ?, ?)", [NOW, GO_LIVE, *key_blocks(SECRET)]
     )
     connection.close()
-    tables = [result.node for result in results if result.node.config.materialized == "table"]
+    tables = [node for node in nodes if node.config.materialized == "table"]
     return Project(template, tuple(_steps(tables, folder)))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from activation.contracts import load_contracts
 from activation.event_fields import tables_of_kinds
 from activation.gate import gate
 from cartwire.errors import CartwireError
+from tests.property.dbt_project import dbt
 from tests.property.small_marts import GO_LIVE, NOW, REPOSITORY, Project, SmallMarts
 
 CONTRACTS = load_contracts(REPOSITORY / "models")
@@ -81,8 +81,6 @@ def test_a_table_of_another_contract_is_refused(marts: SmallMarts) -> None:
 
 
 def test_a_kind_that_cannot_be_built_takes_nothing_from_the_others(marts: SmallMarts) -> None:
-    from dbt.cli.main import dbtRunner
-
     marts.build()
     marts.fold()
     refund(marts, "r2")
@@ -92,10 +90,8 @@ def test_a_kind_that_cannot_be_built_takes_nothing_from_the_others(marts: SmallM
         changed_at=NOW - timedelta(hours=1),
     )  # fmt: skip
     marts.close()
-    os.environ["CARTWIRE_WAREHOUSE"] = str(marts.path)
-    arguments = ["build", "--exclude-resource-type", "test", "unit_test", "seed", "--select", "activation", "changes", "--quiet"]
-    places = ["--target-path", str(marts.folder / "target"), "--log-path", str(marts.folder / "logs")]
-    outcome = dbtRunner().invoke([*arguments, "--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY), *places])
+    arguments = ["build", "--exclude-resource-type", "test", "unit_test", "seed", "--select", "activation", "changes"]
+    outcome = dbt(marts.path, *arguments)
     assert [result.node.name for result in outcome.result.results if str(result.status) == "error"] == ["order_refunded"]
     marts.open()
     assert kinds(marts) == {"order_cancelled"}

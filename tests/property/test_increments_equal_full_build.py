@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,31 +9,16 @@ from typing import Any
 import duckdb
 import pytest
 
-from cartwire.settings import REPOSITORY
+from tests.property.dbt_project import dbt, nodes_of
 from tests.property.raw_history import KINDS, RawHistory
 
 INCREMENTS, CHANGES = 4, 24
 SELECTED = ["--select", "+config.materialized:incremental", "--exclude-resource-type", "test", "unit_test"]
 
 
-class Dbt:
-    """The project's incremental models and what they stand on, in warehouses of one file name: the parsed project has it."""
-
-    def __init__(self, folder: Path) -> None:
-        self._manifest: Any = None
-        self._options = ["--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY), "--quiet"]
-        self._options += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
-
-    def build(self, warehouse: Path, *more: str) -> list[Any]:
-        """Nodes of models built. Fails with dbt's messages."""
-        from dbt.cli.main import dbtRunner
-
-        os.environ["CARTWIRE_WAREHOUSE"] = str(warehouse)
-        self._manifest = self._manifest or dbtRunner().invoke(["parse", *self._options]).result
-        outcome = dbtRunner(manifest=self._manifest).invoke(["build", *SELECTED, *self._options, *more])
-        results = getattr(outcome.result, "results", [])
-        assert outcome.success, [result.message for result in results if str(result.status) == "error"] or outcome.exception
-        return [result.node for result in results]
+def build(warehouse: Path, *more: str) -> list[Any]:
+    """Nodes of the project's incremental models and of what they stand on, built."""
+    return nodes_of(dbt(warehouse, "build", *SELECTED, *more))
 
 
 def kept_models(nodes: list[Any]) -> list[str]:
@@ -60,8 +44,7 @@ def test_any_sequence_of_loads_gives_the_rows_of_one_full_build(seed: int, tmp_p
     kept, fresh = tmp_path / "kept" / "warehouse.duckdb", tmp_path / "fresh" / "warehouse.duckdb"
     kept.parent.mkdir()
     fresh.parent.mkdir()
-    dbt = Dbt(tmp_path)
-    models = kept_models(dbt.build(kept))
+    models = kept_models(build(kept))
     assert {"staging.base_commercetools__orders", "staging.base_commercetools__consent_words"} <= set(models)
     occurred: dict[str, int] = {}
     history: RawHistory | None = None
@@ -71,9 +54,9 @@ def test_any_sequence_of_loads_gives_the_rows_of_one_full_build(seed: int, tmp_p
             history = history or RawHistory(connection, seed)
             history.connection = connection
             history.advance(CHANGES)
-        dbt.build(kept)
+        build(kept)
         shutil.copyfile(kept, fresh)
-        dbt.build(fresh, "--full-refresh")
+        build(fresh, "--full-refresh")
         assert difference(kept, fresh, models) == {}
         occurred = dict(history.occurred)
     assert set(KINDS) <= set(occurred), f"seed {seed} does not show {set(KINDS) - set(occurred)}"

@@ -1,0 +1,28 @@
+"""dbt on a warehouse of a test's own; the project is parsed once per worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cartwire.settings import REPOSITORY, Settings
+from flows.dbt import parsed_project
+
+
+def dbt(warehouse: Path, *arguments: str) -> Any:
+    """dbt's outcome of a command. What it writes lies beside the warehouse, whose name has to be `warehouse.duckdb`."""
+    from dbt.cli.main import dbtRunner
+
+    assert warehouse.name == "warehouse.duckdb", "of another database the project would be parsed anew"
+    folder = warehouse.parent
+    manifest = parsed_project(Settings.model_construct(warehouse=warehouse, state_dir=folder, config=REPOSITORY / "config"))
+    places = ["--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY)]
+    places += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
+    return dbtRunner(manifest=manifest).invoke([*arguments, "--quiet", *places])
+
+
+def nodes_of(outcome: Any) -> list[Any]:
+    """The nodes of a command that succeeded. Fails with dbt's messages."""
+    results = getattr(outcome.result, "results", [])
+    assert outcome.success, [result.message for result in results if str(result.status) == "error"] or outcome.exception
+    return [result.node for result in results]
