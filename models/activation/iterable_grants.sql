@@ -11,37 +11,8 @@ people as (
     where should_exist and is_owner
 ),
 
-project_channels as (
-    select
-        name,
-        min(id) as channel_id
-    from {{ source('raw_iterable', 'channels') }}
-    group by name
-),
-
-project_types as (
-    select
-        name,
-        channel_id,
-        min(id) as message_type_id,
-        min(subscription_policy) as subscription_policy
-    from {{ source('raw_iterable', 'message_types') }}
-    group by name, channel_id
-),
-
 configured as (
-    select
-        iterable_channels.channel,
-        iterable_channels.purpose,
-        project_channels.channel_id,
-        project_types.message_type_id,
-        project_types.subscription_policy
-    from {{ ref('iterable_channels') }} as iterable_channels
-    inner join project_channels on iterable_channels.iterable_channel_name = project_channels.name
-    left join project_types
-        on
-            iterable_channels.iterable_message_type_name = project_types.name
-            and project_channels.channel_id = project_types.channel_id
+    {{ iterable_targets() }}
 ),
 
 wanted as (

@@ -21,14 +21,7 @@ consent as (
 ),
 
 channels as (
-    select
-        iterable_channels.channel,
-        iterable_channels.purpose,
-        min(project_channels.id) as iterable_channel_id
-    from {{ ref('iterable_channels') }} as iterable_channels
-    inner join {{ source('raw_iterable', 'channels') }} as project_channels
-        on iterable_channels.iterable_channel_name = project_channels.name
-    group by iterable_channels.channel, iterable_channels.purpose
+    {{ iterable_targets(with_types=false) }}
 ),
 
 withdrawals as (
@@ -60,13 +53,13 @@ closed as (
         people.is_test,
         consent.channel,
         consent.purpose,
-        channels.iterable_channel_id,
+        channels.channel_id as iterable_channel_id,
         recipients.person_key
         || ':' || consent.channel
         || case when consent.purpose = 'marketing' then '' else ':' || consent.purpose end
             as subject,
         {{ sha256_hex(
-            "'closed' || chr(31) || channels.iterable_channel_id || chr(31) || coalesce("
+            "'closed' || chr(31) || channels.channel_id || chr(31) || coalesce("
             ~ ts_iso('known.happened_at') ~ ", '')"
         ) }} as fingerprint
     from recipients
@@ -79,7 +72,7 @@ closed as (
     left join known
         on
             recipients.profile_id = known.profile_id
-            and channels.iterable_channel_id = known.subscription_id
+            and channels.channel_id = known.subscription_id
     where
         coalesce(known.is_subscribed, true)
         and (

@@ -13,33 +13,7 @@ moves as (
 ),
 
 attributed as (
-    select
-        recipients.profile_id,
-        moves.*
-    from recipients
-    inner join moves on recipients.person_key = moves.person_key
-    union
-    select
-        recipients.profile_id,
-        moves.*
-    from recipients
-    inner join moves on recipients.user_id = moves.user_id
-    union
-    select
-        recipients.profile_id,
-        moves.*
-    from recipients
-    inner join moves on recipients.email_there = moves.email
-    where
-        -- where userIds identify, several users may have the address
-        not {{ project_identifies_by('user_id') }}
-        and not exists (
-            select 1 from {{ source('delivered', 'gone_users') }} as gone_users
-            where
-                gone_users.email = moves.email
-                and gone_users.gone_at >= moves.happened_at
-                and gone_users.person_key is distinct from recipients.person_key
-        )
+    {{ moves_of('recipients', 'email_there') }}
 ),
 
 newest as (

@@ -98,32 +98,7 @@ moves as (
 ),
 
 attributed as (
-    select
-        at_iterable.profile_id,
-        moves.*
-    from at_iterable
-    inner join moves on at_iterable.person_key = moves.person_key
-    union all
-    select
-        at_iterable.profile_id,
-        moves.*
-    from at_iterable
-    inner join moves on at_iterable.user_id = moves.user_id
-    union all
-    select
-        at_iterable.profile_id,
-        moves.*
-    from at_iterable
-    inner join moves on at_iterable.known_email = moves.email
-    where
-        not {{ project_identifies_by('user_id') }}
-        and not exists (
-            select 1 from gone_users
-            where
-                moves.email = gone_users.email
-                and gone_users.gone_at >= moves.happened_at
-                and gone_users.person_key is distinct from at_iterable.person_key
-        )
+    {{ moves_of('at_iterable', 'known_email') }}
 ),
 
 newest as (
@@ -134,37 +109,8 @@ newest as (
     ) = 1
 ),
 
-project_channels as (
-    select
-        name,
-        min(id) as channel_id
-    from {{ source('raw_iterable', 'channels') }}
-    group by name
-),
-
-project_types as (
-    select
-        name,
-        channel_id,
-        min(id) as message_type_id,
-        min(subscription_policy) as subscription_policy
-    from {{ source('raw_iterable', 'message_types') }}
-    group by name, channel_id
-),
-
 configured as (
-    select
-        iterable_channels.channel,
-        iterable_channels.purpose,
-        project_channels.channel_id,
-        project_types.message_type_id,
-        project_types.subscription_policy
-    from {{ ref('iterable_channels') }} as iterable_channels
-    inner join project_channels on iterable_channels.iterable_channel_name = project_channels.name
-    left join project_types
-        on
-            iterable_channels.iterable_message_type_name = project_types.name
-            and project_channels.channel_id = project_types.channel_id
+    {{ iterable_targets() }}
 ),
 
 final as (

@@ -1,0 +1,67 @@
+{# The rows of config/iterable_channels.csv as the Iterable project has them: channel, purpose, channel_id and, with types,
+   message_type_id and subscription_policy, both null where the row names no message type. A row whose channel the project
+   lacks is left out; of two channels of one name the older counts. #}
+{% macro iterable_targets(with_types=true) -%}
+select
+    named.channel,
+    named.purpose,
+    project_channels.channel_id
+    {%- if with_types %},
+    project_types.message_type_id,
+    project_types.subscription_policy
+    {%- endif %}
+from {{ ref('iterable_channels') }} as named
+inner join (
+    select
+        name,
+        min(id) as channel_id
+    from {{ source('raw_iterable', 'channels') }}
+    group by name
+) as project_channels on named.iterable_channel_name = project_channels.name
+{%- if with_types %}
+left join (
+    select
+        name,
+        channel_id,
+        min(id) as message_type_id,
+        min(subscription_policy) as subscription_policy
+    from {{ source('raw_iterable', 'message_types') }}
+    group by name, channel_id
+) as project_types
+    on
+        named.iterable_message_type_name = project_types.name
+        and project_channels.channel_id = project_types.channel_id
+{%- endif %}
+{%- endmacro %}
+
+{# Rows of the CTE `moves` with the profile_id of whose they are: of the person, of who is called so by userId, or by address
+   unless the user of that address is gone since. `people`: CTE with profile_id, person_key, user_id and an address (`email`). #}
+{% macro moves_of(people, email) -%}
+select
+    {{ people }}.profile_id,
+    moves.*
+from {{ people }}
+inner join moves on {{ people }}.person_key = moves.person_key
+union
+select
+    {{ people }}.profile_id,
+    moves.*
+from {{ people }}
+inner join moves on {{ people }}.user_id = moves.user_id
+union
+select
+    {{ people }}.profile_id,
+    moves.*
+from {{ people }}
+inner join moves on {{ people }}.{{ email }} = moves.email
+where
+    -- where userIds identify, several users may have the address
+    not {{ project_identifies_by('user_id') }}
+    and not exists (
+        select 1 from {{ source('delivered', 'gone_users') }} as gone_users
+        where
+            gone_users.email = moves.email
+            and gone_users.gone_at >= moves.happened_at
+            and gone_users.person_key is distinct from {{ people }}.person_key
+    )
+{%- endmacro %}
