@@ -73,28 +73,21 @@ moves as (
         is_subscribed,
         happened_at
     from {{ ref('int_subscriptions__moves') }}
-    union all
-    select
-        cast(null as varchar) as person_key,
-        said_yes.email,
-        said_yes.user_id,
-        'messageChannel' as subscription_group,
-        try_cast(listed.entry as bigint) as subscription_id,
-        true as is_subscribed,
-        said_yes.stated_at as happened_at
-    from said_yes
-    cross join {{ list_each('said_yes.iterable_channel_ids', 'listed', 'entry') }}
-    union all
-    select
-        cast(null as varchar) as person_key,
-        said_yes.email,
-        said_yes.user_id,
-        'messageType' as subscription_group,
-        try_cast(listed.entry as bigint) as subscription_id,
-        true as is_subscribed,
-        said_yes.stated_at as happened_at
-    from said_yes
-    cross join {{ list_each('said_yes.iterable_message_type_ids', 'listed', 'entry') }}
+    {%- for group, ids in [
+        ('messageChannel', 'iterable_channel_ids'), ('messageType', 'iterable_message_type_ids')
+    ] %}
+        union all
+        select
+            cast(null as varchar) as person_key,
+            said_yes.email,
+            said_yes.user_id,
+            '{{ group }}' as subscription_group,
+            try_cast(listed.entry as bigint) as subscription_id,
+            true as is_subscribed,
+            said_yes.stated_at as happened_at
+        from said_yes
+        cross join {{ list_each('said_yes.' ~ ids, 'listed', 'entry') }}
+    {%- endfor %}
 ),
 
 attributed as (

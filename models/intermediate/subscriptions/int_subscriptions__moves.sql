@@ -34,43 +34,24 @@ moves as (
         settled_at as happened_at,
         stated_at as said_at
     from writes
-    union all
-    select
-        cast(null as varchar) as person_key,
-        found.email,
-        found.user_id,
-        'messageChannel' as subscription_group,
-        try_cast(listed.entry as bigint) as subscription_id,
-        false as is_subscribed,
-        found.read_at as happened_at,
-        found.read_at as said_at
-    from found
-    cross join {{ list_each('coalesce(found.iterable_channel_ids, [])', 'listed', 'entry') }}
-    union all
-    select
-        cast(null as varchar) as person_key,
-        found.email,
-        found.user_id,
-        'messageType' as subscription_group,
-        try_cast(listed.entry as bigint) as subscription_id,
-        false as is_subscribed,
-        found.read_at as happened_at,
-        found.read_at as said_at
-    from found
-    cross join
-        {{ list_each('coalesce(found.unsubscribed_message_type_ids, [])', 'listed', 'entry') }}
-    union all
-    select
-        cast(null as varchar) as person_key,
-        found.email,
-        found.user_id,
-        'messageType' as subscription_group,
-        try_cast(listed.entry as bigint) as subscription_id,
-        true as is_subscribed,
-        found.read_at as happened_at,
-        found.read_at as said_at
-    from found
-    cross join {{ list_each('coalesce(found.subscribed_message_type_ids, [])', 'listed', 'entry') }}
+    {%- for group, ids, is_subscribed in [
+        ('messageChannel', 'iterable_channel_ids', 'false'),
+        ('messageType', 'unsubscribed_message_type_ids', 'false'),
+        ('messageType', 'subscribed_message_type_ids', 'true'),
+    ] %}
+        union all
+        select
+            cast(null as varchar) as person_key,
+            found.email,
+            found.user_id,
+            '{{ group }}' as subscription_group,
+            try_cast(listed.entry as bigint) as subscription_id,
+            {{ is_subscribed }} as is_subscribed,
+            found.read_at as happened_at,
+            found.read_at as said_at
+        from found
+        cross join {{ list_each('coalesce(found.' ~ ids ~ ', [])', 'listed', 'entry') }}
+    {%- endfor %}
     union all
     select
         cast(null as varchar) as person_key,

@@ -18,35 +18,26 @@ channels as (
 ),
 
 written as (
-    select
-        left_there.*,
-        writes.email as written_email,
-        writes.user_id as written_user_id,
-        writes.subscription_group as written_group,
-        writes.subscription_id as written_id,
-        writes.action,
-        writes.is_overwriting,
-        writes.stated_at as granted_at,
-        writes.claimed_at,
-        writes.settled_at as written_at
-    from left_there
-    inner join writes on left_there.user_id = writes.user_id
-    union all
-    select
-        left_there.*,
-        writes.email as written_email,
-        writes.user_id as written_user_id,
-        writes.subscription_group as written_group,
-        writes.subscription_id as written_id,
-        writes.action,
-        writes.is_overwriting,
-        writes.stated_at as granted_at,
-        writes.claimed_at,
-        writes.settled_at as written_at
-    from left_there
-    inner join writes on left_there.email = writes.email
-    -- where userIds identify, several users may have the address
-    where not {{ project_identifies_by('user_id') }}
+    {%- for name in ['user_id', 'email'] %}
+        {% if not loop.first %}union all{% endif %}
+        select
+            left_there.*,
+            writes.email as written_email,
+            writes.user_id as written_user_id,
+            writes.subscription_group as written_group,
+            writes.subscription_id as written_id,
+            writes.action,
+            writes.is_overwriting,
+            writes.stated_at as granted_at,
+            writes.claimed_at,
+            writes.settled_at as written_at
+        from left_there
+        inner join writes on left_there.{{ name }} = writes.{{ name }}
+        {%- if name == 'email' %}
+            -- where userIds identify, several users may have the address
+            where not {{ project_identifies_by('user_id') }}
+        {%- endif %}
+    {%- endfor %}
 ),
 
 overwritten as (

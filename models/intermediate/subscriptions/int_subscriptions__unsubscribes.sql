@@ -22,19 +22,17 @@ writes as (
 ),
 
 named as (
-    select
-        events.event_key,
-        'messageChannel' as subscription_group,
-        try_cast(listed.entry as bigint) as subscription_id
-    from events
-    cross join {{ list_each('events.iterable_channel_ids', 'listed', 'entry') }}
-    union all
-    select
-        events.event_key,
-        'messageType' as subscription_group,
-        try_cast(listed.entry as bigint) as subscription_id
-    from events
-    cross join {{ list_each('events.iterable_message_type_ids', 'listed', 'entry') }}
+    {%- for group, ids in [
+        ('messageChannel', 'iterable_channel_ids'), ('messageType', 'iterable_message_type_ids')
+    ] %}
+        {% if not loop.first %}union all{% endif %}
+        select
+            events.event_key,
+            '{{ group }}' as subscription_group,
+            try_cast(listed.entry as bigint) as subscription_id
+        from events
+        cross join {{ list_each('events.' ~ ids, 'listed', 'entry') }}
+    {%- endfor %}
     union all
     select
         events.event_key,
@@ -63,36 +61,28 @@ told as (
 ),
 
 ours as (
-    select
-        told.event_key,
-        told.subscription_group,
-        told.subscription_id,
-        told.unsubscribed_at,
-        writes.claimed_at,
-        writes.settled_at
-    from told
-    inner join writes
-        on
-            told.subscription_group = writes.subscription_group
-            and told.subscription_id = writes.subscription_id
-            and told.user_id = writes.user_id
-    where told.unsubscribe_source = 'API'
-    union all
-    select
-        told.event_key,
-        told.subscription_group,
-        told.subscription_id,
-        told.unsubscribed_at,
-        writes.claimed_at,
-        writes.settled_at
-    from told
-    inner join writes
-        on
-            told.subscription_group = writes.subscription_group
-            and told.subscription_id = writes.subscription_id
-            and told.email = writes.email
-    -- where userIds identify, several users may have the address
-    where told.unsubscribe_source = 'API' and not {{ project_identifies_by('user_id') }}
+    {%- for name in ['user_id', 'email'] %}
+        {% if not loop.first %}union all{% endif %}
+        select
+            told.event_key,
+            told.subscription_group,
+            told.subscription_id,
+            told.unsubscribed_at,
+            writes.claimed_at,
+            writes.settled_at
+        from told
+        inner join writes
+            on
+                told.subscription_group = writes.subscription_group
+                and told.subscription_id = writes.subscription_id
+                and told.{{ name }} = writes.{{ name }}
+        where
+            told.unsubscribe_source = 'API'
+            {%- if name == 'email' %}
+                -- where userIds identify, several users may have the address
+                and not {{ project_identifies_by('user_id') }}
+            {%- endif %}
+    {%- endfor %}
 ),
 
 echoes as (
