@@ -1,6 +1,6 @@
 """Injectable faults: what may go wrong between a client and a vendor, switched on by rule.
 
-A rule matches requests by method and path and acts from the `nth` match on, `times` times (None: for ever). The first
+A rule matches requests by method, path and query and acts from the `nth` match on, `times` times (None: for ever). The first
 rule that wants to act wins; every matching rule counts the request.
 """
 
@@ -38,6 +38,7 @@ class Rule:
     kind: str
     method: str = "*"
     path: str = "/"
+    query: str = ""
     nth: int = 1
     times: int | None = None
     status: int = 503
@@ -47,9 +48,9 @@ class Rule:
     seen: int = 0
     fired: int = 0
 
-    def matches(self, method: str, path: str) -> bool:
-        """True if the rule's path is a prefix of `path` or, with `*`, `?` or `[`, a glob over the whole of it."""
-        if self.method not in ("*", method):
+    def matches(self, method: str, path: str, query: str = "") -> bool:
+        """True if the rule's path is a prefix of `path` or, with `*`, `?` or `[`, a glob over the whole of it; its query is a part of `query`."""
+        if self.method not in ("*", method) or self.query not in query:
             return False
         if any(sign in self.path for sign in "*?["):
             return fnmatchcase(path, self.path)
@@ -59,7 +60,7 @@ class Rule:
         """The rule as it was posted, with how often it matched (`seen`) and acted (`fired`)."""
         plain = ("kind", "nth", "times", "status", "body", "delay_ms", "seen", "fired")
         shown = {name: getattr(self, name) for name in plain}
-        return {"match": {"method": self.method, "path": self.path}, "headers": dict(self.headers), **shown}
+        return {"match": {"method": self.method, "path": self.path, "query": self.query}, "headers": dict(self.headers), **shown}
 
 
 def parse_rule(raw: Mapping[str, Any]) -> Rule:
@@ -70,8 +71,8 @@ def parse_rule(raw: Mapping[str, Any]) -> Rule:
     if raw.get("kind") not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}")
     match = raw.get("match") or {}
-    if unknown := set(match) - {"method", "path"}:
-        raise ValueError(f"unknown key {sorted(unknown)[0]!r} in match; known: method, path")
+    if unknown := set(match) - {"method", "path", "query"}:
+        raise ValueError(f"unknown key {sorted(unknown)[0]!r} in match; known: method, path, query")
     numbers = {name: raw.get(name) for name in ("nth", "times", "status", "delay_ms")}
     for name, value in numbers.items():
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
@@ -80,6 +81,7 @@ def parse_rule(raw: Mapping[str, Any]) -> Rule:
         kind=raw["kind"],
         method=str(match.get("method") or "*").upper(),
         path=str(match.get("path") or "/"),
+        query=str(match.get("query") or ""),
         nth=numbers["nth"] or 1,
         times=numbers["times"],
         status=numbers["status"] or 503,
@@ -103,11 +105,11 @@ class FaultPlan:
         """Take all rules away."""
         self.rules.clear()
 
-    def next_for(self, method: str, path: str) -> Rule | None:
+    def next_for(self, method: str, path: str, query: str = "") -> Rule | None:
         """Count the request in every matching rule and give the one that acts on it, if any."""
         acting = None
         for rule in self.rules:
-            if not rule.matches(method, path):
+            if not rule.matches(method, path, query):
                 continue
             rule.seen += 1
             if acting is None and rule.seen >= rule.nth and (rule.times is None or rule.fired < rule.times):
@@ -144,7 +146,7 @@ class FaultMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         rule = None
         if scope["type"] == "http" and not scope["path"].startswith(ADMIN_PREFIX):
-            rule = self.plan.next_for(scope["method"], scope["path"])
+            rule = self.plan.next_for(scope["method"], scope["path"], scope["query_string"].decode("latin-1"))
         if rule is None:
             await self.app(scope, receive, send)
             return

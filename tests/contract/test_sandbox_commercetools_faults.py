@@ -47,6 +47,12 @@ def test_a_fault_may_be_for_one_method_only(vendor: Vendor) -> None:
     assert vendor.update(f"/customers/{FIRST}", 1).status_code == 200
 
 
+def test_a_fault_may_be_for_one_query_only(vendor: Vendor) -> None:
+    match = {"path": f"/{KEY}/orders", "query": "limit=2"}
+    vendor.admin("POST", "faults", {"rules": [{"kind": "status", "match": match}]})
+    assert [vendor.get(f"/orders?limit={number}").status_code for number in (1, 2)] == [200, 503]
+
+
 def test_a_delay_only_delays(vendor: Vendor) -> None:
     vendor.fault("delay", delay_ms=1)
     assert vendor.get("/orders").status_code == 200

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import duckdb
 import pytest
@@ -82,9 +83,9 @@ def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
     def name(who: str) -> str:
         return name_of(sandbox_process.identity, people[who]["id"], people[who]["email"])
 
-    def acts(who: str, path: str, **more: Any) -> dict[str, Any]:
+    def acts(who: str, path: str, *, query: str = "", **more: Any) -> dict[str, Any]:
         body = {by: name(who), "channelId": EMAIL, **more}
-        return {"match": {"method": "GET", "path": path}, "times": 1, "kind": "mutate", "body": body}
+        return {"match": {"method": "GET", "path": path, "query": query}, "times": 1, "kind": "mutate", "body": body}
 
     is_by_email = sandbox_process.identity == "email"
     by = "email" if is_by_email else "userId"
@@ -96,7 +97,12 @@ def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
     # one between plan and send, when the freeze asks for the fields; the other between the last reading and the request
     rules = [
         acts("left_late", "/api/users/getFields"),
-        acts("slipped_in", "/api/users/getByEmail" if is_by_email else "/api/users/byUserId", action="subscribe"),
+        acts(
+            "slipped_in",
+            "/api/users/getByEmail" if is_by_email else "/api/users/byUserId",
+            query=urlencode({by: name("slipped_in")}),
+            action="subscribe",
+        ),
         acts("slipped_in", f"/api/events/{'' if is_by_email else 'byUserId/'}{name('slipped_in')}"),
     ]
     sandbox_process.admin("iterable", "POST", "faults", {"rules": rules})
