@@ -50,7 +50,7 @@ def test_a_fault_may_be_for_one_method_only(vendor: Vendor) -> None:
 def test_a_fault_may_be_for_one_query_only(vendor: Vendor) -> None:
     match = {"path": f"/{KEY}/orders", "query": "limit=2"}
     vendor.admin("POST", "faults", {"rules": [{"kind": "status", "match": match}]})
-    assert [vendor.get(f"/orders?limit={number}").status_code for number in (1, 2)] == [200, 503]
+    assert [vendor.get("/orders", limit=number).status_code for number in (1, 2)] == [200, 503]
 
 
 def test_a_delay_only_delays(vendor: Vendor) -> None:
