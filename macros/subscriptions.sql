@@ -1,6 +1,15 @@
-{# The rows of config/iterable_channels.csv as the Iterable project has them: channel, purpose, channel_id and, with types,
+{# Channels of the Iterable project by name; of two of one name we write to the older. Readings take each of them. #}
+{% macro channels_by_name() -%}
+select
+    name,
+    min(id) as channel_id
+from {{ source('raw_iterable', 'channels') }}
+group by name
+{%- endmacro %}
+
+{# What the rows of config/iterable_channels.csv stand for when we write: channel, purpose, channel_id and, with types,
    message_type_id and subscription_policy, both null where the row names no message type. A row whose channel the project
-   lacks is left out; of two channels of one name the older counts. #}
+   lacks is left out. #}
 {% macro iterable_targets(with_types=true) -%}
 select
     named.channel,
@@ -11,13 +20,8 @@ select
     project_types.subscription_policy
     {%- endif %}
 from {{ ref('iterable_channels') }} as named
-inner join (
-    select
-        name,
-        min(id) as channel_id
-    from {{ source('raw_iterable', 'channels') }}
-    group by name
-) as project_channels on named.iterable_channel_name = project_channels.name
+inner join ({{ channels_by_name() }}) as project_channels
+    on named.iterable_channel_name = project_channels.name
 {%- if with_types %}
 left join (
     select
@@ -37,23 +41,14 @@ left join (
 {# Rows of the CTE `moves` with the profile_id of whose they are: of the person, of who is called so by userId, or by address
    unless the user of that address is gone since. `people`: CTE with profile_id, person_key, user_id and an address (`email`). #}
 {% macro moves_of(people, email) -%}
+{%- for ours, theirs in [('person_key', 'person_key'), ('user_id', 'user_id'), (email, 'email')] %}
+{% if not loop.first %}union{% endif %}
 select
     {{ people }}.profile_id,
     moves.*
 from {{ people }}
-inner join moves on {{ people }}.person_key = moves.person_key
-union
-select
-    {{ people }}.profile_id,
-    moves.*
-from {{ people }}
-inner join moves on {{ people }}.user_id = moves.user_id
-union
-select
-    {{ people }}.profile_id,
-    moves.*
-from {{ people }}
-inner join moves on {{ people }}.{{ email }} = moves.email
+inner join moves on {{ people }}.{{ ours }} = moves.{{ theirs }}
+{%- if theirs == 'email' %}
 where
     -- where userIds identify, several users may have the address
     not {{ project_identifies_by('user_id') }}
@@ -64,4 +59,6 @@ where
             and gone_users.gone_at >= moves.happened_at
             and gone_users.person_key is distinct from {{ people }}.person_key
     )
+{%- endif %}
+{%- endfor %}
 {%- endmacro %}

@@ -70,11 +70,7 @@ channels as (
 ),
 
 iterable_project as (
-    select
-        name,
-        min(id) as iterable_channel_id
-    from {{ source('raw_iterable', 'channels') }}
-    group by name
+    {{ channels_by_name() }}
 ),
 
 -- a deletion names no address: whoever else has it did not ask for anything
@@ -171,7 +167,7 @@ newest as (
 placed as (
     select
         newest.*,
-        iterable_project.iterable_channel_id
+        iterable_project.channel_id as iterable_channel_id
     from newest
     inner join channels on newest.channel = channels.channel and newest.purpose = channels.purpose
     left join iterable_project on channels.iterable_channel_name = iterable_project.name

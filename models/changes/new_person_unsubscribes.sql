@@ -11,11 +11,7 @@ channels as (
 ),
 
 iterable_project as (
-    select
-        name,
-        min(id) as iterable_channel_id
-    from {{ source('raw_iterable', 'channels') }}
-    group by name
+    {{ channels_by_name() }}
 ),
 
 opt_in_types as (
@@ -27,7 +23,7 @@ opt_in_types as (
 not_granted as (
     select
         consent.profile_id,
-        iterable_project.iterable_channel_id
+        iterable_project.channel_id as iterable_channel_id
     from consent
     inner join channels on consent.channel = channels.channel and consent.purpose = channels.purpose
     left join iterable_project on channels.iterable_channel_name = iterable_project.name

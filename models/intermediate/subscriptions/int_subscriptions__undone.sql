@@ -14,7 +14,18 @@ writes as (
 ),
 
 channels as (
-    {{ iterable_targets() }}
+    select
+        iterable_channels.channel,
+        iterable_channels.purpose,
+        project_channels.id as channel_id,
+        project_types.id as message_type_id
+    from {{ ref('iterable_channels') }} as iterable_channels
+    inner join {{ source('raw_iterable', 'channels') }} as project_channels
+        on iterable_channels.iterable_channel_name = project_channels.name
+    left join {{ source('raw_iterable', 'message_types') }} as project_types
+        on
+            iterable_channels.iterable_message_type_name = project_types.name
+            and project_channels.id = project_types.channel_id
 ),
 
 written as (

@@ -8,12 +8,11 @@ with events as (
     where status = 'withdrawn'
 ),
 
-targets as (
-    {{ iterable_targets(with_types=false) }}
-),
-
 configured as (
-    select distinct channel_id as subscription_id from targets
+    select distinct channels.id as subscription_id
+    from {{ ref('iterable_channels') }} as iterable_channels
+    inner join {{ source('raw_iterable', 'channels') }} as channels
+        on iterable_channels.iterable_channel_name = channels.name
 ),
 
 writes as (
