@@ -83,10 +83,10 @@ def types_due(read_until: Mapping[str, str], first_look_at: datetime, budget: in
     def waits_since(name: str) -> datetime:
         return datetime.fromisoformat(read_until[name]) if name in read_until else first_look_at
 
-    others = [name for name in CONSENT_EVENTS if name != UNSUBSCRIBE]
-    overdue = {name for name in others if now - waits_since(name) > OVERDUE}
-    others.sort(key=lambda name: (name not in overdue, name not in overdue and name != SUBSCRIBE, waits_since(name)))
-    return [UNSUBSCRIBE, *others[: max(budget - 1, int(bool(overdue)), 0)]]
+    others = sorted((name for name in CONSENT_EVENTS if name != UNSUBSCRIBE), key=waits_since)
+    overdue = [name for name in others if now - waits_since(name) > OVERDUE]
+    in_time = sorted((name for name in others if name not in overdue), key=lambda name: name != SUBSCRIBE)
+    return [UNSUBSCRIBE, *[*overdue, *in_time][: max(budget - 1, min(len(overdue), 1))]]
 
 
 def export_rows(

@@ -48,7 +48,7 @@ class Rule:
     seen: int = 0
     fired: int = 0
 
-    def matches(self, method: str, path: str, query: str = "") -> bool:
+    def matches(self, method: str, path: str, query: str) -> bool:
         """True if the rule's path is a prefix of `path` or, with `*`, `?` or `[`, a glob over the whole of it; its query is a part of `query`."""
         if self.method not in ("*", method) or self.query not in query:
             return False
@@ -105,7 +105,7 @@ class FaultPlan:
         """Take all rules away."""
         self.rules.clear()
 
-    def next_for(self, method: str, path: str, query: str = "") -> Rule | None:
+    def next_for(self, method: str, path: str, query: str) -> Rule | None:
         """Count the request in every matching rule and give the one that acts on it, if any."""
         acting = None
         for rule in self.rules:

@@ -101,8 +101,10 @@ def grant_of(item: LedgerItem) -> Grant:
 
 def opt_out_of(event: Mapping[str, Any]) -> OptOut | None:
     """An event of an export or of a person's history as an opt-out; None where it is none, as for who leaves a list."""
-    opened = exported(event.get("eventType", UNSUBSCRIBE), event)
-    if opened.event_type != UNSUBSCRIBE or not opened.is_withdrawal:
+    if event.get("eventType", UNSUBSCRIBE) != UNSUBSCRIBE:
+        return None  # a history is mostly of other events, and to open one costs
+    opened = exported(UNSUBSCRIBE, event)
+    if not opened.is_withdrawal:
         return None
     return OptOut(
         email=(opened.email or "").strip().lower() or None,

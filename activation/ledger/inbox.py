@@ -146,14 +146,13 @@ class Inbox(LedgerFile):
 
 
 def tighten_unread(db: sqlite3.Connection, at_ms: int) -> None:
-    """Close what withdrawals close that no load has read: a build that knows nothing of them must not open it. Part of the caller's
-    transaction."""
+    """Close again what no load has read, in the caller's transaction: a build that knows nothing of it must not open it."""
     row = db.execute("select value from meta where key = ?", (READ,)).fetchone()
     _close(db, int(row[0]) if row else 0, at_ms)
 
 
 def _close(db: sqlite3.Connection, after: int, at_ms: int) -> int:
-    """Of withdrawals beyond this inbox id. Returns: rows closed."""
+    """Close what withdrawals beyond this inbox id close. Returns: rows closed."""
     return db.execute(_TIGHTEN, (at_ms, after)).rowcount
 
 

@@ -259,8 +259,9 @@ def _own_words(person: Person, events: list[dict[str, Any]]) -> list[Statement]:
             continue
         withdrawn = event["kind"] != "emailSubscribe"
         moment = datetime.fromtimestamp(event["createdAt"] + withdrawn, UTC)
-        # a complaint names no channel and is about e-mail
-        channels = {names[number] for number in event["data"].get("channelIds", ()) if number in names} or {"email"}
+        channels = {names[number] for number in event["data"].get("channelIds", ()) if number in names}
+        if event["kind"] == "emailComplaint":  # it names no channel
+            channels = {"email"}
         words += [
             Statement(
                 person=person, system="iterable", resource_type="iterable_event", record=f"{event['storedAt']}",
