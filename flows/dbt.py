@@ -93,7 +93,7 @@ def _parse(settings: Settings) -> Any:
     os.environ["CARTWIRE_WAREHOUSE"] = settings.warehouse.name
     try:
         with _unheard(), _heap_set_aside():
-            parsed = dbtRunner().invoke(["parse", *_options(settings)])
+            parsed = dbtRunner().invoke(["parse", *options(settings)])
     finally:
         os.environ["CARTWIRE_WAREHOUSE"] = str(settings.warehouse)
     if not parsed.success:
@@ -135,7 +135,7 @@ def _invoke(settings: Settings, manifest: Any, nodes: frozenset[str], *, is_all:
     selected = [] if is_all else ["--indirect-selection", "empty", "--select", f"tag:{_MOVED}"]
     arguments = ["build", "--exclude-resource-type", "unit_test", *selected, *(["--full-refresh"] if full_refresh else [])]
     with _tagged(manifest, nodes), _unheard(), _heap_set_aside():
-        outcome = dbtRunner(manifest=manifest).invoke([*arguments, *_options(settings)])
+        outcome = dbtRunner(manifest=manifest).invoke([*arguments, *options(settings)])
     if outcome.result is None:
         raise GateClosed(f"dbt stopped before building: {_first_line(outcome.exception)}") from outcome.exception
     results: Sequence[Any] = outcome.result.results
@@ -182,7 +182,7 @@ def _unheard() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _heap_set_aside() -> Iterator[None]:
-    """For the block the garbage collector leaves alone what is there: a million objects of dbt's, looked through in vain again and again."""
+    """For the block the garbage collector leaves alone what is there: 200,000 objects of dbt's, looked through in vain again and again."""
     gc.freeze()
     try:
         yield
@@ -201,7 +201,7 @@ def _lineage(manifest: Any, node: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def _options(settings: Settings) -> list[str]:
+def options(settings: Settings) -> list[str]:
     """This installation's own target and log folders, and no talk."""
     folder = settings.state_dir / "dbt"
     return [

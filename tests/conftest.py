@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import subprocess
@@ -34,11 +33,6 @@ def pytest_configure() -> None:
         del os.environ[name]
     os.environ["CARTWIRE_ENV_FILE"] = os.devnull
     os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
-
-
-def pytest_collection_finish() -> None:
-    """A million objects of the tests themselves: the garbage collector need not look through them again and again."""
-    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.property.small_marts import Project, SmallMarts, compile_project
+from tests.property.compiled_marts import Project, compile_project
+from tests.property.small_marts import SmallMarts
 
 IDENTITIES = ("hybrid", "email", "user_id")
 

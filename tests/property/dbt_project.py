@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cartwire.settings import REPOSITORY, Settings
-from flows.dbt import parsed_project
+from flows.dbt import options, parsed_project
 
 
 def dbt(warehouse: Path, *arguments: str) -> Any:
@@ -14,11 +14,8 @@ def dbt(warehouse: Path, *arguments: str) -> Any:
     from dbt.cli.main import dbtRunner
 
     assert warehouse.name == "warehouse.duckdb", "of another database the project would be parsed anew"
-    folder = warehouse.parent
-    manifest = parsed_project(Settings.model_construct(warehouse=warehouse, state_dir=folder, config=REPOSITORY / "config"))
-    places = ["--project-dir", str(REPOSITORY), "--profiles-dir", str(REPOSITORY)]
-    places += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
-    return dbtRunner(manifest=manifest).invoke([*arguments, "--quiet", *places])
+    settings = Settings.model_construct(warehouse=warehouse, state_dir=warehouse.parent, config=REPOSITORY / "config")
+    return dbtRunner(manifest=parsed_project(settings)).invoke([*arguments, *options(settings)])
 
 
 def nodes_of(outcome: Any) -> list[Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.property.small_marts import GO_LIVE, NOW, SmallMarts
+from tests.property.compiled_marts import GO_LIVE, NOW
+from tests.property.small_marts import SmallMarts
 
 
 def shop_with_everything(marts: SmallMarts) -> None:

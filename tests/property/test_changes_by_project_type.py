@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.property.small_marts import CHANGED, NOW, SmallMarts
+from tests.property.compiled_marts import NOW
+from tests.property.small_marts import CHANGED, SmallMarts
 from tests.property.small_shop import changes_of, only, shop_with_everything
 
 by_email = pytest.mark.parametrize("identity", ["email"])

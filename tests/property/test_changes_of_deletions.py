@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from tests.property.compiled_marts import NOW
 from tests.property.conftest import IDENTITIES
-from tests.property.small_marts import NOW, SmallMarts
+from tests.property.small_marts import SmallMarts
 from tests.property.small_shop import only
 
 every_type = pytest.mark.parametrize("identity", IDENTITIES)

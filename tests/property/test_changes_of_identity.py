@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.property.small_marts import NOW, SmallMarts
+from tests.property.compiled_marts import NOW
+from tests.property.small_marts import SmallMarts
 from tests.property.small_shop import changes_of, only
 
 

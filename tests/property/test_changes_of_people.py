@@ -6,7 +6,8 @@ from datetime import datetime
 
 import pytest
 
-from tests.property.small_marts import NOW, SmallMarts
+from tests.property.compiled_marts import NOW
+from tests.property.small_marts import SmallMarts
 from tests.property.small_shop import changes_of, only
 
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.property.small_marts import NOW, SmallMarts
+from tests.property.compiled_marts import NOW
+from tests.property.small_marts import SmallMarts
 from tests.property.small_shop import only
 
 LATE = timedelta(hours=1)

@@ -13,8 +13,10 @@ from activation.contracts import load_contracts
 from activation.event_fields import tables_of_kinds
 from activation.gate import gate
 from cartwire.errors import CartwireError
+from cartwire.settings import REPOSITORY
+from tests.property.compiled_marts import GO_LIVE, NOW, Project
 from tests.property.dbt_project import dbt
-from tests.property.small_marts import GO_LIVE, NOW, REPOSITORY, Project, SmallMarts
+from tests.property.small_marts import SmallMarts
 
 CONTRACTS = load_contracts(REPOSITORY / "models")
 

@@ -16,8 +16,9 @@ from activation.ledger.sending import Outcome
 from activation.ledger.store import Ledger
 from cartwire.clock import to_ms
 from cartwire.settings import REPOSITORY
+from tests.property.compiled_marts import NOW
 from tests.property.conftest import IDENTITIES
-from tests.property.small_marts import CHANGED, NOW, SmallMarts
+from tests.property.small_marts import CHANGED, SmallMarts
 from tests.property.small_shop import shop_with_everything
 
 every_type = pytest.mark.parametrize("identity", IDENTITIES)
