@@ -35,6 +35,12 @@ REQUESTS = pa.schema(
         ("elapsed_ms", _NUMBER),
     ]
 )  # fmt: skip
+SENT = pa.schema(
+    [
+        ("request_id", _TEXT), ("position", _NUMBER), ("item_id", _NUMBER), ("outcome", _TEXT), ("reason", _TEXT),
+        ("fields", _TEXT),
+    ]
+)  # fmt: skip
 PLANNED = pa.schema([("run_id", _TEXT), ("stage", _TEXT), ("object", _TEXT), ("kind", _TEXT), ("rows", _NUMBER)])
 
 _SELECTS = {
@@ -50,13 +56,30 @@ _SELECTS = {
         " from requests",
     ),
     "ledger_planned": (PLANNED, "select run_id, stage, object, kind, rows from planned"),
+    "ledger_sent": (
+        SENT,
+        "select request_id, position, item_id, event, reason,"
+        " (select group_concat(field, char(31)) from item_fields where item_fields.item_id = attempts.item_id"
+        "  and is_delivered = 1) from attempts where item_id > :sent_until order by item_id, request_id",
+    ),
 }
 
 
+def has_sent(path: Path, request_id: str, item_id: int) -> bool:
+    """Whether a request of this ledger carried this item: a ledger that was restored or replaced may know neither."""
+    db = open_reader(path)
+    try:
+        row = db.execute("select 1 from attempts where request_id = ? and item_id = ?", (request_id, item_id)).fetchone()
+    finally:
+        db.close()
+    return row is not None
+
+
 @contextmanager
-def ledger_streams(path: Path) -> Iterator[Mapping[str, pa.RecordBatchReader]]:
+def ledger_streams(path: Path, sent_until: int = 0) -> Iterator[Mapping[str, pa.RecordBatchReader]]:
     """Streams by name, each to be read once, all of one moment of the ledger.
 
+    Args: sent_until: `ledger_sent` leaves out items up to this one; what was sent of them never changes once their run has ended.
     Raises: LedgerError where there is no ledger.
     """
     open_reader(path).close()  # says what is wrong where there is no ledger
@@ -65,15 +88,15 @@ def ledger_streams(path: Path) -> Iterator[Mapping[str, pa.RecordBatchReader]]:
     try:
         db.execute("begin")
         yield {
-            name: pa.RecordBatchReader.from_batches(schema, _batches(db, schema, query))
+            name: pa.RecordBatchReader.from_batches(schema, _batches(db, schema, query, {"sent_until": sent_until}))
             for name, (schema, query) in _SELECTS.items()
         }
     finally:
         db.close()
 
 
-def _batches(db: sqlite3.Connection, schema: pa.Schema, query: str) -> Iterator[pa.RecordBatch]:
-    cursor = db.execute(query)
+def _batches(db: sqlite3.Connection, schema: pa.Schema, query: str, values: Mapping[str, int]) -> Iterator[pa.RecordBatch]:
+    cursor = db.execute(query, values)
     while rows := cursor.fetchmany(BATCH_ROWS):
         columns = [pa.array(values).cast(field.type) for values, field in zip(zip(*rows, strict=True), schema, strict=True)]
         yield pa.record_batch(columns, schema=schema)

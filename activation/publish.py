@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from activation.ledger_rows import ledger_streams
+from activation.ledger_rows import has_sent, ledger_streams
 from cartwire.clock import now
 from cartwire.errors import CartwireError, ConfigError
 
@@ -89,19 +89,32 @@ def publish_ledger_views(ledger: Path, analyst_db: Path) -> Path:
 
     Args:
         ledger: the ledger's SQLite file; read only, works beside a writer.
-    Returns: the new version's file. Tables `ledger.runs`, `.items`, `.requests`, `.counts`; no addresses and no payloads.
+    Returns: the new version's file. Tables `ledger.runs`, `.items`, `.requests`, `.sent`, `.counts`; no addresses and no payloads.
     """
     with (
         _new_version(analyst_db, _current(analyst_db)) as path,
         duckdb.connect() as conn,
         _attached(conn, path),
-        ledger_streams(ledger) as streams,
+        ledger_streams(ledger, _sent_until(conn, ledger)) as streams,
     ):
         for name, stream in streams.items():
             conn.register(name, stream)
         with _transaction(conn):
             conn.execute((_SQL / "publish_ledger.sql").read_text())
     return path
+
+
+def _sent_until(conn: duckdb.DuckDBPyConnection, ledger: Path) -> int:
+    """The newest item that `ledger.sent` has; where it is of another ledger, the table is emptied."""
+    conn.execute((_SQL / "ledger_sent.sql").read_text())
+    newest = conn.execute((_SQL / "newest_sent.sql").read_text()).fetchall()
+    if not newest:
+        return 0
+    request_id, item_id = newest[0]
+    if has_sent(ledger, request_id, item_id):
+        return int(item_id)
+    conn.execute("delete from analyst.ledger.sent")
+    return 0
 
 
 @contextmanager

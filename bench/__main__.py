@@ -1,6 +1,7 @@
-"""`python -m bench [--full | --customers N --orders N] [--write]`: what syncs cost in time, memory and requests.
+"""`python -m bench [--full | --customers N --orders N | --ledger-items N] [--write]`: what syncs cost in time, memory and requests.
 
-Without numbers: each stage of a first, a changed and an unchanged sync of the demo's shop. With them: a made-up shop that large.
+Without numbers: each stage of a first, a changed and an unchanged sync of the demo's shop. With them: a made-up shop that large, or
+`cartwire explain` on a made-up ledger that large.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import httpx
 
-from bench import large
+from bench import large, large_ledger
 from bench.memory import peak_mib, reset_peak
 from bench.page import RESULTS
 from cartwire.cli.processes import installation, sandbox
@@ -35,7 +36,10 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="keep the figures in bench/results/")
     parser.add_argument("--customers", type=int, help="a made-up shop with so many customers")
     parser.add_argument("--orders", type=int, help="its orders; default: three per customer")
+    parser.add_argument("--ledger-items", type=int, help="a made-up ledger of so many rows: how long explaining a person takes")
     arguments = parser.parse_args()
+    if arguments.ledger_items:
+        return _large_ledger(arguments.ledger_items, write=arguments.write)
     if arguments.customers:
         return _large(arguments.customers, arguments.orders or 3 * arguments.customers, write=arguments.write)
     weeks = 52 if arguments.full else 13
@@ -58,6 +62,17 @@ def _large(customers: int, orders: int, *, write: bool) -> int:
     if write:
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / f"large-{customers}.json").write_text(json.dumps(facts, indent=2) + "\n")
+        print("run `make docs` to bring docs/reference/bench.md up to date")
+    return 0
+
+
+def _large_ledger(items: int, *, write: bool) -> int:
+    measured = large_ledger.measure(items, say=print)
+    facts = {"command": f"make bench ARGS='--ledger-items {items} --write'", **_machine(), **measured}
+    print(json.dumps(facts, indent=2))
+    if write:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"ledger-{items}.json").write_text(json.dumps(facts, indent=2) + "\n")
         print("run `make docs` to bring docs/reference/bench.md up to date")
     return 0
 

@@ -26,10 +26,12 @@ _COLUMNS = (
 
 
 def bench_page(results: Path = RESULTS) -> str:
-    """Markdown: one table per kept result of a large shop."""
+    """Markdown: one table per kept result of a large shop, one paragraph per kept result of a large ledger."""
     parts = ["# Measurements\n", _INTRO]
     for path in sorted(results.glob("large-*.json")):
         parts.append(_table(json.loads(path.read_text())))
+    for path in sorted(results.glob("ledger-*.json")):
+        parts.append(_of_ledger(json.loads(path.read_text())))
     return "\n".join(parts)
 
 
@@ -42,6 +44,17 @@ def _table(result: dict[str, Any]) -> str:
         cells = [_cell({"round": title, **figures}.get(key)) for _, key in _COLUMNS]
         head.append("| " + " | ".join(cells) + " |")
     return "\n".join([*head, ""])
+
+
+def _of_ledger(result: dict[str, Any]) -> str:
+    alone, beside = result["explain_alone"], result["explain_beside_a_writer"]
+    return (
+        f"## A ledger of {result['items']:,} rows\n\n"
+        f"`{result['command']}`, {result['date']}, commit {result['commit']}, {result['machine']}.\n\n"
+        f"`cartwire explain`, whole processes about {alone['asked']} people: median {alone['p50_s']} s, at most {alone['max_s']} s; beside a"
+        f" writer that commits all the time: median {beside['p50_s']} s, at most {beside['max_s']} s. The file takes"
+        f" {result['mib_per_million_items']:,} MiB per million rows.\n"
+    )
 
 
 def _cell(value: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from activation.ledger import reasons
 from activation.ledger.pauses import Pauses
+from activation.ledger.persons import Persons
 from activation.ledger.runs import Run
 from cartwire.errors import LedgerError
 
@@ -51,7 +52,7 @@ class LedgerStatus:
     bound_at_ms: int | None
 
 
-class Queries(Pauses):
+class Queries(Pauses, Persons):
     """Reads that change nothing."""
 
     def counts(self, run_id: str) -> list[Counts]:
@@ -237,11 +238,6 @@ class Queries(Pauses):
             " where person_key = ? and object in ('withdrawals', 'grants') order by item_id desc limit ?",
             (person_key, rows_max),
         )
-
-    def _dicts(self, query: str, parameters: tuple[Any, ...]) -> list[dict[str, Any]]:
-        cursor = self._db.execute(query, parameters)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def status(self, runs_max: int = 10) -> LedgerStatus:
         """The newest runs and what is open."""

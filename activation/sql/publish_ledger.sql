@@ -1,10 +1,6 @@
 -- What happened to every planned row, without anything that was in it. The sources are Arrow
 -- streams of the ledger.
-drop schema if exists analyst.ledger cascade;
-
-create schema analyst.ledger;
-
-create table analyst.ledger.runs as
+create or replace table analyst.ledger.runs as
 select
     run_id,
     trigger,
@@ -14,7 +10,7 @@ select
     exit_code
 from ledger_runs;
 
-create table analyst.ledger.items as
+create or replace table analyst.ledger.items as
 select
     item_id,
     run_id,
@@ -34,7 +30,7 @@ select
     request_id
 from ledger_items;
 
-create table analyst.ledger.requests as
+create or replace table analyst.ledger.requests as
 select
     request_id,
     run_id,
@@ -48,7 +44,27 @@ select
     elapsed_ms
 from ledger_requests;
 
-create table analyst.ledger.counts as
+insert into analyst.ledger.sent by name
+select
+    ledger_sent.request_id,
+    ledger_sent.position,
+    ledger_sent.item_id,
+    items.run_id,
+    items.person_key,
+    items.object,
+    items.kind,
+    items.subject,
+    requests.endpoint,
+    requests.claimed_at as sent_at,
+    requests.status,
+    ledger_sent.outcome,
+    nullif(ledger_sent.reason, '') as reason,
+    string_split(ledger_sent.fields, chr(31)) as fields
+from ledger_sent
+inner join analyst.ledger.items on ledger_sent.item_id = items.item_id
+inner join analyst.ledger.requests on ledger_sent.request_id = requests.request_id;
+
+create or replace table analyst.ledger.counts as
 with found as (
     select
         run_id,

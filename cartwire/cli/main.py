@@ -27,6 +27,7 @@ VERBS = {
     "status": "Recent runs, what is held, how old the last complete sync is.",
     "adopt": "Look at a living project before the first sync; writes a page, sends nothing.",
     "rejections": "Rows that were refused, with the reason.",
+    "explain": "What was sent to one person, when and why; what was not; what comes next.",
     "pause": "Stop sending, all of it or some objects, until resumed; withdrawals still go.",
     "resume": "Lift a pause.",
     "release": "Let through what the volume guard held, after looking at it.",

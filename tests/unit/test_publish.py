@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from activation.ledger.items import NewItem
+from activation.ledger.items import FieldChange, NewItem
 from activation.ledger.machine import Event
 from activation.ledger.sending import Outcome
 from activation.ledger.store import Ledger
@@ -189,6 +189,40 @@ def test_ledger_views_are_replaced_and_work_before_any_marts(analyst_db: Path, l
     publish_ledger_views(ledger.path, analyst_db)
     publish_ledger_views(ledger.path, analyst_db)
     assert read(analyst_db, "select count(*) from ledger.items") == [(2,)]
+
+
+def test_what_was_sent_is_added_and_never_told_twice(analyst_db: Path, ledger: Ledger) -> None:
+    publish_ledger_views(ledger.path, analyst_db)
+    _sync_again(ledger, "run-2", "firstName", "city")
+    publish_ledger_views(ledger.path, analyst_db)
+    assert read(analyst_db, SENT) == [("request-1", "key-ada", None), ("request of run-2", "key-ada", ["city", "firstName"])]
+
+
+def test_what_was_sent_of_another_ledger_goes(analyst_db: Path, ledger: Ledger, tmp_path: Path) -> None:
+    _sync_again(ledger, "run-2")
+    publish_ledger_views(ledger.path, analyst_db)
+    with Ledger.open(tmp_path / "restored.sqlite", b"s" * 32) as restored:
+        _sync_again(restored, "run-3")
+        publish_ledger_views(restored.path, analyst_db)
+    assert read(analyst_db, SENT) == [("request of run-3", "key-ada", None)]
+
+
+SENT = "select request_id, person_key, fields from ledger.sent order by item_id"
+
+
+def _sync_again(ledger: Ledger, run_id: str, *changed: str) -> None:
+    if run_id == "run-2":
+        ledger.end_run("run-1", "done", 0)
+    ledger.start_run(run_id, "test")
+    fields = tuple(FieldChange(field=name, type="string", before=None, after="x", fingerprint="f") for name in changed)
+    row = NewItem(
+        object="users", kind="users", subject="key-ada", person_key="key-ada", fingerprint=run_id, lane=3, fragment=b"{}",
+        email="ada@example.com", fields=fields,
+    )  # fmt: skip
+    ledger.freeze(run_id, "main", [row], [])
+    [staged] = ledger.staged_rows(run_id, "main", 3, "users", visible_before_ms=0, rows_max=10)
+    ledger.claim(f"request of {run_id}", "users/bulkUpdate", [staged.item_id], lambda items: b"{}")
+    ledger.settle(f"request of {run_id}", [Outcome(item_id=staged.item_id, event=Event.accept)], status=200)
 
 
 def test_without_a_ledger_the_current_version_stays(conn: duckdb.DuckDBPyConnection, analyst_db: Path, tmp_path: Path) -> None:
