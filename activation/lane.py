@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from activation import crash_points
 from activation.iterable.interpret import RowOutcome, SentRow, Signal, interpret
@@ -28,6 +29,8 @@ THROTTLED_IN_A_ROW_MAX = 30
 UNREACHABLE_IN_A_ROW_MAX = 6
 BACKOFF_BASE_S, BACKOFF_MAX_S = 0.5, 15.0
 NOT_READY_TRIES_MAX = 7  # with the back-off: half a minute, as long as Iterable's own tests wait for a new list
+REFUSED_ALONE_MAX = 50  # rows found by halving and refused for one cause: then it is the project or a mapping, not the rows
+WITHDRAWALS = "withdrawals"
 PAUSE_MAX_S = 1.0  # at a time, so that a wish to stop is heard
 
 Progress = Callable[[str, int, int], None]
@@ -37,13 +40,26 @@ Progress = Callable[[str, int, int], None]
 class Shipment:
     """The rows meant for one request, and how its body and path are made of those that pass the claim.
 
-    `read_at_ms`: when its people were read at Iterable, where the request depends on it.
+    `read_at_ms`: when its people were read at Iterable, where the request depends on it. `is_part`: of a larger one that was refused.
     """
 
     item_ids: Sequence[int]
     envelope: Callable[[Sequence[LedgerItem]], bytes]
     path_values: Callable[[Sequence[LedgerItem]], Mapping[str, str]] = lambda _: {}
     read_at_ms: int | None = None
+    is_part: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """A request on its way."""
+
+    shipment: Shipment
+    object_name: str
+    claim: Claim
+
+
+Landing = tuple[Claim, Signal, Sequence[Shipment]]  # the last: what goes again at once
 
 
 class LaneSender:
@@ -72,6 +88,8 @@ class LaneSender:
         self._stop: CartwireError | None = None
         self._throttled_in_a_row = self._unreachable_in_a_row = 0
         self._not_ready_wait_s = 0.0
+        self._stopped_objects: dict[str, str] = {}
+        self._refused_alone: Counter[tuple[str, str]] = Counter()
 
     @property
     def is_shadow(self) -> bool:
@@ -115,41 +133,55 @@ class LaneSender:
     def ship(self, object_name: str, endpoint: str, shipments: Iterable[Shipment], rows: int) -> frozenset[Signal]:
         """Send shipments, some at a time, until one answer says that the rest would be in vain.
 
+        A request that one row spoils, or that is too large, goes again in halves until the row is alone.
         Args: rows: how many rows the shipments have in all, for the progress.
         Returns: what the answers meant beyond their rows; with any signal some rows are staged again.
         """
-        flying: dict[Future[Answer], Claim] = {}
+        flying: dict[Future[Answer], _Flight] = {}
+        source, parts = iter(shipments), deque[Shipment]()
         signals: set[Signal] = set()
         done = 0
 
-        def note(landed: Iterable[tuple[Claim, Signal]]) -> None:
+        def note(landed: Iterable[Landing]) -> None:
             nonlocal done
-            for claim, signal in landed:
+            for claim, signal, again in landed:
                 signals.add(signal)
-                done += len(claim.items)
+                parts.extend(again)
+                done += len(claim.items) - sum(len(part.item_ids) for part in again)
                 self._progress(object_name, done, rows)
 
-        for one in shipments:
+        while True:
+            one = parts.popleft() if parts else next(source, None)
+            if one is None and not flying:
+                break
+            if one is None:
+                note(self._land(endpoint, flying, None))
+                continue
             if not self._is_shadow:
                 note(self._clear_for_takeoff(endpoint, flying))
             if self._is_stopped() or Signal.feature_absent in signals:
                 break
+            if object_name in self._stopped_objects:
+                done += self.ledger.hold_staged(one.item_ids, self._stopped_objects[object_name])
+                continue
             self._between()
             claim = self.ledger.claim(uuid.uuid4().hex, endpoint, one.item_ids, one.envelope, read_at_ms=one.read_at_ms)
             done += claim.held + claim.suppressed
             if claim.items and self._is_shadow:
-                note([(claim, self._assume(claim))])
+                note([(claim, self._assume(claim), ())])
             elif claim.items:
                 crash_points.reach("claimed-not-sent")
                 path_values = one.path_values(claim.items)
-                flying[self._pool.submit(self.client.send, endpoint, claim.body, **path_values)] = claim
+                flying[self._pool.submit(self.client.send, endpoint, claim.body, **path_values)] = _Flight(
+                    one, object_name, claim
+                )
         while flying:
             note(self._land(endpoint, flying, None))
         if self._stop:
             raise self._stop
-        return frozenset(signals - {Signal.none})
+        return frozenset(signals - {Signal.none, Signal.divide, Signal.object_stopped})
 
-    def _clear_for_takeoff(self, endpoint: str, flying: dict[Future[Answer], Claim]) -> Iterator[tuple[Claim, Signal]]:
+    def _clear_for_takeoff(self, endpoint: str, flying: dict[Future[Answer], _Flight]) -> Iterator[Landing]:
         """Settle what lands until there is room, no back-off and a token; the claim comes right after."""
         while len(flying) >= ENDPOINTS[endpoint].concurrency_max:
             yield from self._land(endpoint, flying, None)
@@ -170,13 +202,11 @@ class LaneSender:
             self._stop = stopping.RunStopped("stopped between two requests; rows not sent are planned again by the next run")
         return self._stop is not None
 
-    def _land(
-        self, endpoint: str, flying: dict[Future[Answer], Claim], timeout_s: float | None
-    ) -> Iterator[tuple[Claim, Signal]]:
+    def _land(self, endpoint: str, flying: dict[Future[Answer], _Flight], timeout_s: float | None) -> Iterator[Landing]:
         """Settle the requests that have an answer, waiting for the first one at most `timeout_s`."""
         for future in wait(flying, timeout=timeout_s, return_when=FIRST_COMPLETED).done:
-            claim = flying.pop(future)
-            yield claim, self._settle(endpoint, claim, future.result())
+            flight = flying.pop(future)
+            yield flight.claim, *self._settle(endpoint, flight, future.result())
 
     def _assume(self, claim: Claim) -> Signal:
         """A rehearsal's answer: every row that passed the claim counts as accepted, with a mark on row and request."""
@@ -186,8 +216,10 @@ class LaneSender:
         self.rows += len(claim.items)
         return Signal.none
 
-    def _settle(self, endpoint: str, claim: Claim, answer: Answer) -> Signal:
+    def _settle(self, endpoint: str, flight: _Flight, answer: Answer) -> tuple[Signal, Sequence[Shipment]]:
+        """Write the verdicts. Returns: what the answer meant beyond them, and shipments of the rows that go again at once."""
         crash_points.reach("sent-not-settled")
+        claim = flight.claim
         verdict = interpret(endpoint, [_sent(item) for item in claim.items], answer)
         tries = max(item.tries for item in claim.items)
         rows = [_no_list(row, tries) for row in verdict.rows] if verdict.signal is Signal.not_ready else verdict.rows
@@ -200,6 +232,7 @@ class LaneSender:
                     event=row.event,
                     reason=row.reason,
                     is_sticky=row.is_sticky,
+                    is_forgotten=row.is_forgotten,
                     undelivered_fields=fields,
                 )
                 for item, row in zip(claim.items, rows, strict=True)
@@ -214,7 +247,26 @@ class LaneSender:
         if verdict.signal is Signal.not_ready:
             self._not_ready_wait_s = min(BACKOFF_MAX_S, BACKOFF_BASE_S * 2 ** (tries - 1))
         self._heed(verdict.signal, answer, endpoint)
-        return verdict.signal
+        self._stop_object_if_needed(flight, verdict.signal, rows)
+        again = divided(flight.shipment, claim.items, rows) if verdict.signal is Signal.divide else ()
+        return verdict.signal, again
+
+    def _stop_object_if_needed(self, flight: _Flight, signal: Signal, rows: Sequence[RowOutcome]) -> None:
+        """Nothing more of an object for an answer that blames no row, or when so many rows fall alone that it is hardly the rows.
+
+        Withdrawals go on: each is tried on its own.
+        """
+        if flight.object_name == WITHDRAWALS:
+            return
+        reason = ""
+        if signal is Signal.object_stopped:
+            reason = rows[0].reason
+        elif flight.shipment.is_part and (refused := [row.reason for row in rows if row.event is Event.reject]):
+            self._refused_alone[flight.object_name, refused[0]] += len(refused)
+            if self._refused_alone[flight.object_name, refused[0]] >= REFUSED_ALONE_MAX:
+                reason = f"{REFUSED_ALONE_MAX} rows were refused one by one for {refused[0]}"
+        if reason:
+            self._stopped_objects.setdefault(flight.object_name, f"{reasons.OBJECT_STOPPED}: {reason}")
 
     def _heed(self, signal: Signal, answer: Answer, endpoint: str) -> None:
         self._throttled_in_a_row = self._throttled_in_a_row + 1 if signal is Signal.throttled else 0
@@ -239,6 +291,16 @@ class LaneSender:
 def shipment(route: Route, batch: Sequence[StagedRow]) -> Shipment:
     """A packed batch on its route."""
     return Shipment(item_ids=[row.item_id for row in batch], envelope=route.envelope, path_values=route.path_values)
+
+
+def divided(whole: Shipment, items: Sequence[LedgerItem], rows: Sequence[RowOutcome]) -> Sequence[Shipment]:
+    """The rows that came back, in order: together where the answer named others as the cause, else in two halves."""
+    back = [item.item_id for item, row in zip(items, rows, strict=True) if row.event is Event.retry]
+    if not back:
+        return ()
+    middle = len(back) if len(back) < len(items) else (len(back) + 1) // 2
+    halves = (back[:middle], back[middle:])
+    return [replace(whole, item_ids=half, is_part=True) for half in halves if half]
 
 
 def _no_list(row: RowOutcome, tries: int) -> RowOutcome:

@@ -9,7 +9,7 @@ import orjson
 
 from activation.iterable.interpret import Signal
 from activation.iterable.subscriptions import CHANNELS_LEFT, shown_ids
-from activation.lane import LaneSender, Shipment, shipment
+from activation.lane import WITHDRAWALS, LaneSender, Shipment, shipment
 from activation.ledger import reasons
 from activation.ledger.machine import HARMLESS_TO_REPEAT, Event
 from activation.ledger.sending import LedgerItem, Outcome
@@ -17,7 +17,6 @@ from activation.packing import by_turns, fit_batches
 from activation.routes import ROUTES
 from cartwire.clock import now_ms
 
-WITHDRAWALS = "withdrawals"
 OVERWRITE = "users/updateSubscriptions"
 TRIES_MAX = 6
 BACKOFF_BASE_S, BACKOFF_MAX_S = 0.5, 10.0

@@ -10,6 +10,9 @@ from typing import Any
 import click
 
 from activation.contracts import Column, Contract, FieldType, load_contracts
+from activation.iterable.answer_table import table
+from activation.lane import REFUSED_ALONE_MAX
+from activation.ledger.refusals import REFUSED_RUNS_MAX
 from bench.page import bench_page
 from cartwire.cli.main import VERBS, main_group
 from cartwire.settings import HOW_TO_GET, REPOSITORY, Settings
@@ -28,6 +31,7 @@ def pages() -> dict[str, str]:
         "cli.md": _cli(),
         "settings.md": _settings(),
         "limits.md": _limits(),
+        "answers.md": _answers(),
         "outbound.md": _outbound(),
         "bench.md": NOTE + bench_page(),
         "events.md": NOTE + events_page(contracts),
@@ -120,6 +124,38 @@ def _limits() -> str:
         "AD is Iterable's own API description (its client's api-docs.json, 1.8).\n"
     )
     return "\n".join([NOTE, "# Iterable's limits\n", text, *head, *rows, ""])
+
+
+def _answers() -> str:
+    rows = [
+        f"| {' | '.join(_code(text) for text in (rule.endpoints, rule.status, rule.place, rule.match))} "
+        f"| {rule.action} | {rule.again or ''} | {rule.meaning} |"
+        for rule in table()
+    ]
+    head = [
+        "| endpoint | status | looked for in | text | done | sent again | meaning |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    text = (
+        "From `activation/iterable/answers.csv`, by which every answer is understood; the first row that matches counts. Source: Iterable's own"
+        " API description and what its clients have recorded.\n\n"
+        "- **read**: the body has a verdict for each row. A row is accepted only where the counts add up and each failure names exactly one row;"
+        " else all of them are read back.\n"
+        "- **read_back**: nobody knows; after the visibility delay Iterable is looked at, and only what is absent goes again.\n"
+        "- **isolate**: one row spoils the request. Rows that the answer names by their place are refused; else the request goes again in halves"
+        f" until the row is alone. {REFUSED_ALONE_MAX} rows refused like this for one cause stop the object: then it is hardly the rows.\n"
+        "- **reject**, **hold**: the row that the answer names.\n"
+        "- **stop_object**: nothing more of the object in this run; its rows are held and planned again by the next one. Withdrawals go on.\n"
+        "- **stop**: the run ends; what was not sent is planned again by the next one.\n\n"
+        "A refused row is sent again when its *data* changes, by each of the next *run*s until the "
+        f"{REFUSED_RUNS_MAX}th has been refused too, or *never*: of a person whom Iterable has forgotten nothing but withdrawals leaves any more, and"
+        " no address, userId or value of the refused rows is kept. `cartwire rejections` shows them, `cartwire replay` lets them go again.\n"
+    )
+    return "\n".join([NOTE, "# What Iterable's answers mean\n", text, *head, *rows, ""])
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
 
 
 def _outbound() -> str:

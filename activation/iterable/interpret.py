@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from activation.iterable.answer_table import Action, Again, Rule, rule_of, rule_of_rows
 from activation.ledger.machine import Event
 from clients.answers import Answer, Fault
 
-DISALLOWED_NAME = "event name disallowed by the project"
 _CODE = re.compile(r"[A-Za-z][A-Za-z.]{0,59}")
 _FIELD = re.compile(r"[A-Za-z0-9_.\[\] -]{1,80}")
-_LISTS = frozenset({"lists/subscribe", "lists/unsubscribe"})
-_BULK = frozenset({"users/bulkUpdate", "events/trackBulk"}) | _LISTS
+_PLACE = re.compile(r"obj\.(?:users|events|subscribers)\[(\d{1,6})\](?:\.|$)")
+_DISALLOWED = "disallowedEventNames"
+_BULK = frozenset({"users/bulkUpdate", "events/trackBulk", "lists/subscribe", "lists/unsubscribe"})
 _ADDITIVE = frozenset({"subscriptions/unsubscribe", "subscriptions/subscribe"})
-_DELETIONS = frozenset({"users/deleteByEmail", "users/deleteByUserId"})
 
 
 class Signal(StrEnum):
@@ -35,6 +35,8 @@ class Signal(StrEnum):
     refused = "refused"  # key, address or project are wrong: the run stops
     not_ready = "not_ready"  # what the request names is not there yet: ask again a little later
     feature_absent = "feature_absent"  # the project has no such endpoint: use the older one
+    divide = "divide"  # rows that came back go again in smaller requests
+    object_stopped = "object_stopped"  # nothing more of the object in this run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +50,12 @@ class SentRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowOutcome:
-    """accept | reject | hold | retry | lose, with the reason a person will read."""
+    """accept | reject | hold | retry | lose, with the reason a person will read. `is_forgotten`: nothing may name the person any more."""
 
     event: Event
     reason: str = ""
     is_sticky: bool = False
+    is_forgotten: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,54 +67,77 @@ class Interpretation:
     signal: Signal = Signal.none
 
 
+_WHOLE: Mapping[Action, tuple[Event, Signal]] = {
+    Action.accept: (Event.accept, Signal.none),
+    Action.unreachable: (Event.retry, Signal.unreachable),
+    Action.wait: (Event.retry, Signal.throttled),
+    Action.read_back: (Event.lose, Signal.none),
+    Action.not_ready: (Event.retry, Signal.not_ready),
+    Action.feature_absent: (Event.retry, Signal.feature_absent),
+    Action.stop: (Event.retry, Signal.refused),
+    Action.stop_object: (Event.hold, Signal.object_stopped),
+}
+
+
 def interpret(endpoint: str, sent_rows: Sequence[SentRow], answer: Answer) -> Interpretation:
-    """What became of each row.
+    """What became of each row, by the table of answers.
 
     Args: endpoint: key of ENDPOINTS. sent_rows: one per row of the body, in its order.
     """
-    rows = len(sent_rows)
-    if answer.fault is Fault.not_sent:
-        return _all(rows, RowOutcome(event=Event.retry, reason="no connection"), Signal.unreachable)
-    if answer.fault is Fault.lost:
-        return _all(rows, RowOutcome(event=Event.lose, reason="the answer was lost"))
-    status = answer.status
-    if status == 429:
-        return _all(rows, RowOutcome(event=Event.retry, reason="asked to wait (429)"), Signal.throttled)
-    if status >= 500 or status == 408:
-        return _all(rows, RowOutcome(event=Event.lose, reason=f"status {status}"))
-    if status in (401, 403) or 300 <= status < 400 or (status == 404 and endpoint not in _ADDITIVE):
-        return _all(rows, RowOutcome(event=Event.retry, reason=f"status {status}"), Signal.refused)
-    if status == 404:
-        return _all(rows, RowOutcome(event=Event.retry, reason="no such feature (404)"), Signal.feature_absent)
-    if status == 400 and endpoint in _LISTS and "invalidListId" in str((answer.document() or {}).get("msg")):
-        return _all(rows, RowOutcome(event=Event.retry, reason="the list is not known yet"), Signal.not_ready)
-    if status == 400 and endpoint in _DELETIONS and "does not exist" in str((answer.document() or {}).get("msg", "")):
-        return _all(rows, RowOutcome(event=Event.accept, reason="nobody was there"))
-    if status >= 400:
-        return _refused(rows, answer)
+    rule = rule_of(endpoint, answer)
+    if rule.action in _WHOLE:
+        event, signal = _WHOLE[rule.action]
+        return _all(len(sent_rows), RowOutcome(event=event, reason=_told(rule, answer)), signal)
+    if rule.action in (Action.halve, Action.isolate):
+        return _divided(len(sent_rows), rule, answer)
+    if rule.action is Action.reject:
+        return _all(len(sent_rows), _refused(rule, rule.meaning))
     if endpoint in _ADDITIVE:
-        return _all(rows, RowOutcome(event=Event.accept))
+        return _all(len(sent_rows), RowOutcome(event=Event.accept))
     document = answer.document()
     if document is None:
-        return _all(rows, RowOutcome(event=Event.lose, reason="an answer that cannot be read"))
-    return _bulk(sent_rows, document) if endpoint in _BULK else _single(rows, document)
+        return _all(len(sent_rows), RowOutcome(event=Event.lose, reason="an answer that cannot be read"))
+    return _bulk(sent_rows, document) if endpoint in _BULK else _single(len(sent_rows), document)
 
 
 def _all(rows: int, outcome: RowOutcome, signal: Signal = Signal.none) -> Interpretation:
     return Interpretation(rows=(outcome,) * rows, signal=signal)
 
 
-def _refused(rows: int, answer: Answer) -> Interpretation:
-    """A refusal of the request: of its one row, or of a batch, which is held whole and visible."""
+def _told(rule: Rule, answer: Answer) -> str:
+    return (
+        rule.meaning if answer.fault is not Fault.none else f"{rule.meaning} ({_cause(answer.status, answer.document() or {})})"
+    )
+
+
+def _refused(rule: Rule, reason: str) -> RowOutcome:
+    if rule.action is Action.hold:
+        return RowOutcome(event=Event.hold, reason=reason)
+    return RowOutcome(
+        event=Event.reject, reason=reason, is_sticky=rule.again is not Again.run, is_forgotten=rule.again is Again.never
+    )
+
+
+def _divided(rows: int, rule: Rule, answer: Answer) -> Interpretation:
+    """A refusal of the one row, or of a request in which a row is at fault: those that the answer names, else it is searched for."""
     cause = _cause(answer.status, answer.document() or {})
     if rows == 1:
-        return _all(1, RowOutcome(event=Event.reject, reason=cause, is_sticky=True))
-    return _all(rows, RowOutcome(event=Event.hold, reason=f"batch refused as a whole: {cause}", is_sticky=True))
+        return _all(1, _refused(rule, cause))
+    back = RowOutcome(event=Event.retry, reason=f"sent again in smaller requests: {cause}")
+    named = _named_rows(answer.document() or {}, rows) if rule.action is Action.isolate else frozenset()
+    outcomes = tuple(_refused(rule, cause) if index in named else back for index in range(rows))
+    return Interpretation(rows=outcomes, signal=Signal.divide)
+
+
+def _named_rows(document: Mapping[str, Any], rows: int) -> frozenset[int]:
+    """Places in the body that the answer complains about; none where it also names something that is no place of a row."""
+    params = document.get("params")
+    places = [_PLACE.match(str(name)) for name in params] if isinstance(params, Mapping) else []
+    found = frozenset(int(place[1]) for place in places if place)
+    return found if all(places) and all(index < rows for index in found) else frozenset()
 
 
 def _single(rows: int, document: Mapping[str, Any]) -> Interpretation:
-    if "is disallowed from tracking" in str(document.get("msg", "")):
-        return _all(rows, RowOutcome(event=Event.reject, reason=DISALLOWED_NAME, is_sticky=True))
     if document.get("code") != "Success":
         return _all(rows, RowOutcome(event=Event.lose, reason="a 2xx answer without code Success"))
     return _all(rows, RowOutcome(event=Event.accept))
@@ -122,21 +148,27 @@ def _bulk(sent_rows: Sequence[SentRow], document: Mapping[str, Any]) -> Interpre
     failures = _matched(sent_rows, _failure_reasons(document))
     if succeeded is None or failed is None or failures is None:
         return _all(len(sent_rows), RowOutcome(event=Event.lose, reason="counts or failures of the answer cannot be matched"))
-    disallowed = _names(document, "disallowedEventNames")
-    unnamed = {index: DISALLOWED_NAME for index, row in enumerate(sent_rows) if row.event_name in disallowed}
+    disallowed = _names(document, _DISALLOWED)
+    unnamed = {index: (_DISALLOWED,) for index, row in enumerate(sent_rows) if row.event_name in disallowed}
     # Whether a disallowed event counts in failCount is not documented: either sum is taken as complete.
     if succeeded + failed != len(sent_rows) or failed not in (len(failures), len(failures | unnamed)):
         return _all(len(sent_rows), RowOutcome(event=Event.lose, reason="counts of the answer do not add up"))
-    rejected = unnamed | failures
+    listed = unnamed | failures
     return Interpretation(
         rows=tuple(
-            RowOutcome(event=Event.reject, reason=rejected[index], is_sticky=True)
-            if index in rejected
-            else RowOutcome(event=Event.accept)
-            for index in range(len(sent_rows))
+            _listed(listed[index]) if index in listed else RowOutcome(event=Event.accept) for index in range(len(sent_rows))
         ),
         filtered_fields=frozenset(_names(document, "filteredOutFields")),
     )
+
+
+def _listed(names: Sequence[str]) -> RowOutcome:
+    """A row by the lists that name it. Of several causes the one that lets it go again last counts; an unknown one keeps it."""
+    rules = [rule_of_rows(name) for name in names]
+    order = (Again.run, Again.data, Again.never)
+    known = [rule for rule in rules if rule.action is Action.reject]
+    rule = max(known or rules, key=lambda rule: order.index(rule.again or Again.run))
+    return _refused(rule, ", ".join(names))
 
 
 @dataclass(slots=True)
@@ -168,8 +200,8 @@ def _failure_reasons(document: Mapping[str, Any]) -> dict[tuple[str, str], _Fail
     return found
 
 
-def _matched(sent_rows: Sequence[SentRow], failures: Mapping[tuple[str, str], _Failure]) -> dict[int, str] | None:
-    """Row index → reason, or None where a failure matches no row, or not all of the rows it may mean.
+def _matched(sent_rows: Sequence[SentRow], failures: Mapping[tuple[str, str], _Failure]) -> dict[int, tuple[str, ...]] | None:
+    """Row index → names of lists, or None where a failure matches no row, or not all of the rows it may mean.
 
     In a userID-based project several rows of a request may have one address: they failed if it is named once for each.
     """
@@ -188,7 +220,7 @@ def _matched(sent_rows: Sequence[SentRow], failures: Mapping[tuple[str, str], _F
             return None
         for index in indexes:
             matched.setdefault(index, []).append(failure.reason)
-    return {index: ", ".join(sorted(set(found))) for index, found in matched.items()}
+    return {index: tuple(sorted(set(found))) for index, found in matched.items()}
 
 
 def _cause(status: int, document: Mapping[str, Any]) -> str:

@@ -8,12 +8,13 @@ import sqlite3
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from activation.ledger import reasons
 from activation.ledger.database import LedgerFile, transaction
 from activation.ledger.items import ConsentRow
 from activation.ledger.machine import FINAL_STATES, Event, State, target
+from activation.ledger.refusals import erase, forget, gave_up, is_last_try
 from activation.ledger.tightening import tighten
 from cartwire.clock import now_ms
 from cartwire.errors import IllegalTransition, LeaseLost
@@ -50,13 +51,20 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The verdict on one row. `undelivered_fields`: fields Iterable filtered out of an accepted row."""
+    """The verdict on one row.
+
+    Attributes:
+        is_sticky: a refused row is not sent again until its data changes; one that is not goes again by the next runs, a few times.
+        is_forgotten: Iterable has forgotten the person for good.
+        undelivered_fields: fields Iterable filtered out of an accepted row.
+    """
 
     item_id: int
     event: Event
     reason: str = ""
     is_sticky: bool = False
     is_verified: bool = False
+    is_forgotten: bool = False
     undelivered_fields: tuple[str, ...] = ()
 
 
@@ -77,6 +85,7 @@ verdicts (item_id, verdict) as materialized (
                 select 1 from pauses
                 where pauses.resumed_at_ms is null and pauses.name in ('', staged.object, staged.kind)
             ) then 'paused'
+            when staged.object <> 'withdrawals' and staged.person_key in (select person_key from forgotten) then 'forgotten'
             when staged.consent_requirement = 'any' and not exists (
                 select 1 from consent where consent.person_key = staged.person_key and consent.is_messageable = 1
             ) then 'suppress'
@@ -110,9 +119,9 @@ update items set
     last_event = moves.event,
     reason = case verdicts.verdict
         when 'suppress' then :not_messageable when 'close' then :channel_closed when 'already' then :already_accepted
-        when 'hold' then :over_age when 'busy' then :still_unknown when 'paused' then :paused else ''
+        when 'hold' then :over_age when 'busy' then :still_unknown when 'paused' then :paused when 'forgotten' then :forgotten else ''
     end,
-    is_sticky = 0,
+    is_sticky = verdicts.verdict = 'forgotten',
     request_id = case moves.event when 'claim' then :request_id else items.request_id end,
     settlement_id = case moves.event when 'claim' then null else :settlement_id end,
     tries = items.tries + (moves.event = 'claim'),
@@ -121,10 +130,11 @@ from verdicts
 inner join moves
     on moves.from_state = 'staged'
     and moves.event = case verdicts.verdict
-        when 'already' then 'suppress' when 'close' then 'suppress' when 'busy' then 'hold' when 'paused' then 'hold' else verdicts.verdict
+        when 'already' then 'suppress' when 'close' then 'suppress' when 'forgotten' then 'suppress'
+        when 'busy' then 'hold' when 'paused' then 'hold' else verdicts.verdict
     end
 where items.item_id = verdicts.item_id
-returning items.item_id, items.state
+returning items.item_id, items.state, items.is_sticky
 """
 
 ADVANCE = """
@@ -170,9 +180,12 @@ class Sending(LedgerFile):
                     "over_age": reasons.HISTORY_OVER_AGE,
                     "still_unknown": reasons.STILL_UNKNOWN,
                     "paused": reasons.PAUSED_MEANWHILE,
+                    "forgotten": reasons.FORGOTTEN,
                 },
             ).fetchall()
-            states = {int(item_id): state for item_id, state in moved}
+            states = {int(item_id): state for item_id, state, _ in moved}
+            if of_forgotten := [item_id for item_id, _, is_sticky in moved if is_sticky]:
+                erase(db, of_forgotten)
             sending = [item_id for item_id in item_ids if states.get(item_id) == State.sending]
             if len(sending) < len(states):
                 db.execute("insert into settlements values (?, ?, 'claim', ?)", (settlement_id, run_id, moment))
@@ -223,7 +236,10 @@ class Sending(LedgerFile):
             ).fetchall()
             if {item_id for item_id, _ in flying} != {outcome.item_id for outcome in outcomes}:
                 raise LeaseLost("rows of this request are no longer in flight", request_id=request_id)
+            outcomes = [self._limited(outcome) for outcome in outcomes]
             self._advance(State.sending, outcomes, run_id=flying[0][1], cause="answer", at_ms=moment)
+            if forgotten := [outcome.item_id for outcome in outcomes if outcome.is_forgotten]:
+                forget(db, forgotten, request_id, moment)
             db.executemany(
                 "update attempts set event = ?, reason = ? where request_id = ? and item_id = ?",
                 [(outcome.event, outcome.reason, request_id, outcome.item_id) for outcome in outcomes],
@@ -236,6 +252,11 @@ class Sending(LedgerFile):
                 "update requests set settled_at_ms = ?, status = ?, fault = ?, elapsed_ms = ? where request_id = ?",
                 (moment, status, fault, round(elapsed_s * 1000), request_id),
             )
+
+    def _limited(self, outcome: Outcome) -> Outcome:
+        if outcome.event is Event.reject and not outcome.is_sticky and is_last_try(self._db, outcome.item_id):
+            return replace(outcome, is_sticky=True, reason=gave_up(outcome.reason))
+        return outcome
 
     def settle_unknown(self, outcomes: Sequence[Outcome], at_ms: int | None = None) -> None:
         """Decide rows whose answer was lost: accept (found), resend or supersede (absent), hold (cannot be told)."""

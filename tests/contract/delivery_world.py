@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from activation.deliver import DeliveryReport, deliver
 from activation.ledger.items import ConsentRow, NewItem
 from activation.ledger.store import Ledger
 from cartwire.clock import now_ms
+from clients.endpoints import ENDPOINTS
 from clients.iterable import IterableClient
 from clients.retry import RetryPolicy
 from sandbox.clock import Clock
@@ -133,6 +134,18 @@ class World:
     def leaves(self, person: int, **what: Any) -> None:
         """A person leaves a channel (101) or message type by themselves."""
         self.admin("person-unsubscribes", {"email": f"person{person}@example.com", **(what or {"channelId": 101})})
+
+    def forget(self, email: str) -> None:
+        """Somebody is forgotten in Iterable's own app."""
+        self.admin("forget", {"email": email})
+
+    def without_limits(self) -> None:
+        """For many requests: neither side counts them."""
+        self.admin("settings", {"rate_limits": False})
+        for name, endpoint in list(ENDPOINTS.items()):
+            self._monkeypatch.setitem(ENDPOINTS, name, replace(endpoint, calls_max=10_000, burst_calls=1_000))
+        self.client.close()
+        self.client = self.new_client()
 
     def left(self, field: str = "unsubscribedChannelIds") -> dict[str, list[int]]:
         """Address → an array of the profile."""

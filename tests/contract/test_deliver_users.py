@@ -101,14 +101,6 @@ def test_an_endpoint_that_fails_for_ever_leaves_rows_held_and_not_sticky(world: 
     assert row["is_sticky"] == 0
 
 
-def test_a_batch_refused_as_a_whole_is_held_whole_sticky_and_names_the_field(world: World) -> None:
-    run_id = world.run(user(1), user(2), user(3, data={"firstName": "x", "signupDate": "not a date at all"}))
-    rows = world.ledger.rejections(run_id=run_id)
-    assert [row["state"] for row in rows] == ["held"] * 3
-    assert all(row["is_sticky"] and "batch refused as a whole: 400" in row["reason"] for row in rows)
-    assert "signupDate" in rows[0]["reason"]
-
-
 def test_a_wrong_key_stops_the_run_and_leaves_the_rows_staged(world: World) -> None:
     run_id = world.frozen(user(1))
     with world.new_client(key="0" * 32) as stranger, pytest.raises(DeliveryError, match="ITERABLE_API_KEY"):
