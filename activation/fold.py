@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
+from activation.rehearsal import end_rehearsal
+
 if TYPE_CHECKING:
     from activation.ledger.store import Ledger
 
@@ -38,6 +40,7 @@ def fold(conn: duckdb.DuckDBPyConnection, ledger: Ledger) -> int:
         ledger: read only; settlements that `delivered.folded` does not list are taken.
     Returns: settlements folded now; 0 when there was nothing new.
     """
+    end_rehearsal(conn)
     return _fold(conn, ledger, empty_first=False)
 
 

@@ -35,7 +35,7 @@ def with_fingerprints(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelat
 
 
 def new_items(table: pa.Table, verdicts: Sequence[Verdict], contracts: Mapping[tuple[str, str], Contract]) -> Iterator[NewItem]:
-    """One item per row, in order. Only staged rows carry a fragment and field values.
+    """One item per row, in order. Staged rows, and refused ones that can be rendered, carry a fragment and field values.
 
     A row that cannot be rendered, or is over the body limit of its endpoint, becomes rejected (sticky) with the reason.
     """
@@ -65,6 +65,16 @@ def new_items(table: pa.Table, verdicts: Sequence[Verdict], contracts: Mapping[t
         )
 
 
+def _has_payload(verdict: Verdict) -> bool:
+    """What may leave, and what a person will want to see of a row that the gate refused."""
+    return verdict is STAGED or verdict.state == State.rejected
+
+
+def _fault(verdict: Verdict, error: Exception) -> str:
+    """Of a row that the gate refused its own reason stands."""
+    return str(error) if verdict is STAGED else ""
+
+
 Payload = tuple[bytes, tuple[FieldChange, ...], str]  # fragment, fields, fault
 
 
@@ -77,14 +87,14 @@ def _payloads(table: pa.Table, verdicts: Sequence[Verdict], contracts: Mapping[t
     names = _needed(table, list(known.values()))
     rows = zip(*(table.column(name).to_pylist() for name in names), strict=True)
     for values, verdict in zip(rows, verdicts, strict=True):
-        if verdict is not STAGED:
+        if not _has_payload(verdict):
             yield b"", (), ""
             continue
         row = dict(zip(names, values, strict=True))
         try:
             yield render.fragment(row["object"], row, known[row["object"], row["kind"]]), (), ""
         except (Unrenderable, RowTooLarge) as error:
-            yield b"", (), str(error)
+            yield b"", (), _fault(verdict, error)
 
 
 def _needed(table: pa.Table, contracts: Sequence[Contract | None]) -> list[str]:
@@ -104,7 +114,7 @@ def _user_payloads(table: pa.Table, verdicts: Sequence[Verdict]) -> Iterator[Pay
     for (subject, email, user_id, unsubscribe, prints), changed, stated, verdict in zip(
         zip(*columns, strict=True), changes, consent, verdicts, strict=True
     ):
-        if verdict is not STAGED:
+        if not _has_payload(verdict):
             yield b"", (), ""
             continue
         try:
@@ -113,7 +123,7 @@ def _user_payloads(table: pa.Table, verdicts: Sequence[Verdict]) -> Iterator[Pay
             )
             fragment = render.encode("users", subject, document)
         except (Unrenderable, RowTooLarge) as error:
-            yield b"", (), str(error)
+            yield b"", (), _fault(verdict, error)
             continue
         fields = tuple(
             FieldChange(field=field, type=kind, before=before, after=after, fingerprint=fingerprint or "")

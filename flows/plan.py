@@ -14,6 +14,7 @@ from activation.contracts import Contract, load_contracts
 from activation.event_fields import tables_of_kinds
 from activation.fold import fold
 from activation.freeze import stage_volume
+from activation.rehearsal import rehearsed
 from activation.routes import IDENTITY_ROUTES, ROUTES
 from activation.verdicts import Policy, Verdict, judge
 from cartwire.masking import mask_email
@@ -74,16 +75,25 @@ class Plan:
         return asdict(self)
 
 
-def plan(settings: Settings, *, progress: Progress = no_progress, in_clear: bool = False, wait_s: float = 0.0) -> Plan:
+def plan(
+    settings: Settings,
+    *,
+    progress: Progress = no_progress,
+    in_clear: bool = False,
+    wait_s: float = 0.0,
+    let_go: Sequence[tuple[str, str]] = (),
+) -> Plan:
     """Load, build and judge as a sync would, then stop before anything is frozen. Binds nothing, writes to no API.
 
+    Args: let_go: (object, subject) of refused rows, as if a replay had let them go.
     Raises: what `sync` raises before its delivery.
     """
     with open_run(settings, trigger="plan", progress=progress, wait_s=wait_s, bind=False) as run:
         fold(run.warehouse, run.ledger)
-        load(run)
-        build(run)
-        return planned(run, in_clear=in_clear)
+        with rehearsed(run.warehouse, let_go):
+            load(run)
+            build(run)
+            return planned(run, in_clear=in_clear)
 
 
 def planned(run: Run, *, in_clear: bool = False) -> Plan:

@@ -13,6 +13,7 @@ from activation.deliver import deliver
 from activation.freeze import freeze_stage
 from activation.iterable.evidence import Evidence
 from activation.ledger import reasons
+from activation.ledger.refused import Which
 from activation.settle import look
 from cartwire import clock
 from cartwire.errors import CartwireError, ConfigError
@@ -152,7 +153,9 @@ def _stage(run: Run, stage: str, models: Sequence[str]) -> list[SmokeStep]:
         sleep=run.sleep,
     )
     objects = [model.removeprefix("smoke_") for model in models]
-    rows = {row["object"]: row for row in run.ledger.rejections(run_id=run.run_id, states=STATES) if row["object"] in objects}
+    rows = {
+        row["object"]: row for row in run.ledger.rejections(Which(run_id=run.run_id, states=STATES)) if row["object"] in objects
+    }
     accepted = {name: row["item_id"] for name, row in rows.items() if row["state"] == "accepted"}
     seen = _read_back(run, accepted)
     return [_step(name, rows.get(name), name in seen) for name in objects]

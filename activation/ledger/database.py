@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from cartwire.errors import LedgerError
 
@@ -91,6 +92,11 @@ class LedgerFile:
     def __init__(self, db: sqlite3.Connection, path: Path) -> None:
         self._db = db
         self.path = path
+
+    def _dicts(self, query: str, parameters: Mapping[str, Any] | Sequence[Any]) -> list[dict[str, Any]]:
+        cursor = self._db.execute(query, parameters)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def close(self) -> None:
         """Close; a writer first empties the WAL into the file, so that a damaged tail cannot cost commits."""

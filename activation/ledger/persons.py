@@ -186,11 +186,6 @@ class Persons(LedgerFile):
             _moment(person_key, at_ms),
         )
 
-    def _dicts(self, query: str, parameters: dict[str, Any] | tuple[Any, ...]) -> list[dict[str, Any]]:
-        cursor = self._db.execute(query, parameters)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
-
 
 def _moment(person_key: str, at_ms: int) -> dict[str, Any]:
     return {"person_key": person_key, "at_ms": at_ms}

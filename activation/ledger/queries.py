@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from activation.ledger import reasons
 from activation.ledger.pauses import Pauses
 from activation.ledger.persons import Persons
+from activation.ledger.refused import ROWS_MAX, Refused
 from activation.ledger.runs import Run
 from cartwire.errors import LedgerError
-
-ROWS_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +50,7 @@ class LedgerStatus:
     bound_at_ms: int | None
 
 
-class Queries(Pauses, Persons):
+class Queries(Pauses, Persons, Refused):
     """Reads that change nothing."""
 
     def counts(self, run_id: str) -> list[Counts]:
@@ -143,34 +141,6 @@ class Queries(Pauses, Persons):
             (run_id, reasons.HISTORY_OVER_AGE, reasons.PERSON_NOT_ACCEPTED, reasons.PURCHASE_NOT_ACCEPTED),
         )
         return [(name, kind, reason, found) for name, kind, reason, found in rows]
-
-    def rejections(
-        self,
-        *,
-        run_id: str | None = None,
-        object_name: str | None = None,
-        states: Sequence[str] = ("rejected", "held"),
-        since_ms: int | None = None,
-        with_addresses: bool = False,
-        rows_max: int = ROWS_MAX,
-    ) -> list[dict[str, Any]]:
-        """Rows that did not arrive, newest first, with their reasons; without addresses unless asked for."""
-        addresses = ", item_values.email, item_values.user_id" if with_addresses else ""
-        return self._dicts(
-            f"""
-            select
-                items.item_id, items.run_id, items.object, items.kind, items.subject, items.person_key, items.market_code,
-                items.state, items.reason, items.is_sticky, items.changed_at_ms, requests.endpoint, requests.status {addresses}
-            from items
-            inner join item_values on item_values.item_id = items.item_id
-            left join requests on requests.request_id = items.request_id
-            where items.state in ({", ".join("?" * len(states))})
-                and (? is null or items.run_id = ?) and (? is null or items.object = ?)
-                and (? is null or items.changed_at_ms >= ?)
-            order by items.item_id desc limit ?
-            """,  # noqa: S608 - placeholders and constants
-            (*states, run_id, run_id, object_name, object_name, since_ms, since_ms, rows_max),
-        )
 
     def latencies(self, run_id: str) -> list[Latency]:
         """p50 and p95 of accepted_at - source_modified_at per object (nearest rank)."""

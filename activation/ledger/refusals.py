@@ -25,6 +25,11 @@ insert into forgotten select distinct person_key, :request_id, :at_ms from items
 where item_id in (select value from json_each(:item_ids))
 on conflict (person_key) do nothing
 """
+NOT_ARRIVED_OF = """
+select item_id from items
+where person_key in (select person_key from items where item_id in (select value from json_each(:item_ids)))
+    and state in ('staged', 'rejected', 'held', 'suppressed', 'superseded')
+"""
 ERASE_VALUES = """
 update item_values set email = null, user_id = null, fragment = null where item_id in (select value from json_each(:item_ids))
 """
@@ -45,10 +50,11 @@ def gave_up(reason: str) -> str:
 
 
 def forget(db: sqlite3.Connection, item_ids: Collection[int], request_id: str, at_ms: int) -> None:
-    """Remember that Iterable has forgotten these people, and keep no value of the rows it refused."""
+    """Remember that Iterable has forgotten the people of these rows, and keep no value of any row of theirs that did not arrive."""
     values = {"item_ids": json.dumps(list(item_ids)), "request_id": request_id, "at_ms": at_ms}
     db.execute(FORGET, values)
-    erase(db, item_ids)
+    rows = db.execute(NOT_ARRIVED_OF, values).fetchall()
+    erase(db, [item_id for (item_id,) in rows])
 
 
 def erase(db: sqlite3.Connection, item_ids: Collection[int]) -> None:

@@ -15,11 +15,12 @@ from activation.ledger.inbox import Inbox
 from activation.ledger.pauses import Pausing
 from activation.ledger.queries import Queries
 from activation.ledger.recovery import Recovering
+from activation.ledger.refused import Replaying
 from activation.ledger.runs import Runs
 from activation.ledger.staging import Staging
 
 
-class Ledger(Runs, Pausing, Freezing, Inbox, Staging, Recovering, Queries, Folding):
+class Ledger(Runs, Pausing, Freezing, Inbox, Staging, Recovering, Replaying, Queries, Folding):
     """The writing side of a run."""
 
     @classmethod

@@ -3,7 +3,9 @@
 --   a fact that was accepted stays accepted, whatever later run tried it again;
 --   a verdict that is neither accepted nor sticky (held by a guard, by a failed test) displaces
 --   neither: the diff plans its row again anyhow, and what Iterable holds, and how much of it, is
---   still what was accepted.
+--   still what was accepted;
+--   a verdict on the same row takes the place of its former one: somebody let it go again, and it is
+--   not sticky any more.
 create or replace temp table fold_outcomes as
 with verdicts as (
     select
@@ -36,6 +38,11 @@ standing as (
         0 as item_id
     from delivered.outcomes
     semi join verdicts on outcomes.object = verdicts.object and outcomes.subject = verdicts.subject
+    anti join verdicts as same_row
+        on
+            outcomes.object = same_row.object
+            and outcomes.subject = same_row.subject
+            and outcomes.run_id = same_row.run_id
 ),
 
 candidates as (

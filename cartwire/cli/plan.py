@@ -25,10 +25,11 @@ def command(show_addresses: bool, wait_s: int, as_json: bool) -> None:
 
     with progress(as_json) as callback:
         found = plan(load_settings(), progress=callback, in_clear=show_addresses, wait_s=wait_s)
-    emit_json(found.as_dict()) if as_json else click.echo(_text(found))
+    emit_json(found.as_dict()) if as_json else click.echo(text_of(found))
 
 
-def _text(plan: Plan) -> str:
+def text_of(plan: Plan) -> str:
+    """A plan for people: what would be sent, what may fire, what would not be sent and why."""
     rows = [
         {
             "object": kind.object,

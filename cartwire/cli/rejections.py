@@ -2,62 +2,101 @@
 
 from __future__ import annotations
 
+import csv
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
 import click
 
-from cartwire import clock
 from cartwire.cli.output import as_json, emit_json, of_shadow, table
-from cartwire.masking import mask_email
+from cartwire.cli.refused_rows import shown, since_ms, which_rows
+from cartwire.errors import ConfigError
 from cartwire.settings import load_settings
+
+_COLUMNS = ("at", "object", "kind", "person", "state", "runs", "reason")
 
 
 @click.command("rejections")
-@click.option("--run", "run_id", help="Only this run.")
-@click.option(
-    "--object", "object_name", help="Only this object: users, purchases, carts, events, lists, withdrawals, identities."
-)
+@which_rows
 @click.option("--held", is_flag=True, help="Also rows that are held.")
+@click.option("--all", "with_past", is_flag=True, help="Also rows whose place a newer row has taken.")
 @click.option(
     "--limit", "rows_max", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many rows, newest first."
 )
-@click.option("--show-addresses", is_flag=True, help="Print e-mail addresses in clear. They are masked otherwise.")
+@click.option("--show-addresses", is_flag=True, help="Addresses and payloads in clear. Addresses are masked otherwise.")
+@click.option(
+    "--export",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write all of them, without a limit, to a new FILE: CSV, or a JSON object a line where it ends in .jsonl.",
+)
 @of_shadow
 @as_json
 def command(
-    run_id: str | None, object_name: str | None, held: bool, rows_max: int, show_addresses: bool, shadow: bool, as_json: bool
+    run_id: str | None,
+    object_name: str | None,
+    kind: str | None,
+    market_code: str | None,
+    reason: str | None,
+    since: datetime | None,
+    held: bool,
+    with_past: bool,
+    rows_max: int,
+    show_addresses: bool,
+    export: Path | None,
+    shadow: bool,
+    as_json: bool,
 ) -> None:
-    """Rows that were refused, by Iterable or by the gate, each with its reason. Works while a sync runs."""
+    """Rows that were refused, by Iterable or by the gate, each with its reason, since when, and by how many runs.
+
+    The newest row of each subject counts: what was accepted later is not shown. Works while a sync runs. `cartwire replay`, with the same
+    options, lets rows go again.
+    """
     from activation.ledger.reading import read_only
+    from activation.ledger.refused import ALL_ROWS, Which
 
     settings = load_settings(shadow=shadow)
-    states = ("rejected", "held") if held else ("rejected",)
+    if export and export.exists():
+        raise ConfigError(f"{export.name} is there already; name a new file")
+    which = Which(
+        states=("rejected", "held") if held else ("rejected",),
+        run_id=run_id,
+        object_name=object_name,
+        kind=kind,
+        market_code=market_code,
+        reason=reason,
+        since_ms=since_ms(since),
+        is_standing=not with_past,
+    )
     found = []
     if settings.ledger.exists():
         with read_only(settings.ledger) as ledger:
-            found = ledger.rejections(
-                run_id=run_id, object_name=object_name, states=states, with_addresses=True, rows_max=rows_max
-            )
-    rows = [
-        {
-            "run": row["run_id"],
-            "object": row["object"],
-            "kind": row["kind"],
-            "person": _person(row["email"], row["user_id"], show_addresses),
-            "person_key": row["person_key"],
-            "state": row["state"],
-            "reason": row["reason"],
-            "at": f"{clock.from_ms(row['changed_at_ms']):%Y-%m-%d %H:%M:%SZ}",
-        }
-        for row in found
-    ]
+            found = ledger.rejections(which, with_values=True, rows_max=ALL_ROWS if export else rows_max)
+    rows = [shown(row, with_values=show_addresses) for row in found]
+    if export:
+        _write(export, rows)
     if as_json:
-        emit_json({"rejections": rows})
+        emit_json({"exported": len(rows)} if export else {"rejections": rows})
+    elif export:
+        click.echo(f"{len(rows)} rows written to {export}")
     elif rows:
-        click.echo(table(rows, ("at", "object", "kind", "person", "state", "reason")))
+        click.echo(table(rows, _COLUMNS))
     else:
         click.echo("nothing was rejected")
 
 
-def _person(email: str | None, user_id: str | None, in_clear: bool) -> str:
-    if in_clear:
-        return email or user_id or ""
-    return mask_email(email) if email else "(by user id)" if user_id else ""
+def _write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """For its owner only: with addresses it is personal data."""
+    import orjson
+
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", newline="", encoding="utf-8") as file:
+        if path.suffix == ".jsonl":
+            file.writelines(f"{orjson.dumps(row, option=orjson.OPT_SORT_KEYS).decode()}\n" for row in rows)
+            return
+        writer = csv.DictWriter(file, list(rows[0]) if rows else list(_COLUMNS))
+        writer.writeheader()
+        writer.writerows(rows)

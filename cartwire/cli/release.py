@@ -53,6 +53,7 @@ def _held(path: Path, object_name: str) -> tuple[int, str, list[str]]:
     """Rows the guard held in the newest finished run, its reason, and a few masked addresses."""
     from activation.ledger.reading import read_only
     from activation.ledger.reasons import HELD_BY_GUARD
+    from activation.ledger.refused import Which
 
     if not path.exists():
         return 0, "", []
@@ -62,8 +63,7 @@ def _held(path: Path, object_name: str) -> tuple[int, str, list[str]]:
         guarded = [row for row in held if row[2].startswith(HELD_BY_GUARD)]
         if not guarded:
             return 0, "", []
-        found = ledger.rejections(
-            run_id=newest[0], object_name=object_name, states=("held",), with_addresses=True, rows_max=ROWS_MAX
-        )
+        which = Which(run_id=newest[0], object_name=object_name, states=("held",))
+        found = ledger.rejections(which, with_values=True, rows_max=ROWS_MAX)
     emails = [row["email"] for row in found if row["email"] and row["reason"].startswith(HELD_BY_GUARD)]
     return sum(row[3] for row in guarded), guarded[0][2], [mask_email(email) for email in emails[:EXAMPLES_MAX]]

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from activation.deliver import DeliveryReport, deliver
 from activation.ledger.items import ConsentRow, NewItem
+from activation.ledger.refused import Which
 from activation.ledger.store import Ledger
 from cartwire.clock import now_ms
 from clients.endpoints import ENDPOINTS
@@ -111,11 +112,11 @@ class World:
 
     def states(self, run_id: str) -> dict[str, str]:
         """Subject → state."""
-        rows = self.ledger.rejections(run_id=run_id, states=STATES, rows_max=100_000)
+        rows = self.ledger.rejections(Which(run_id=run_id, states=STATES), rows_max=100_000)
         return {row["subject"]: row["state"] for row in rows}
 
     def reasons(self, run_id: str) -> dict[str, str]:
-        rows = self.ledger.rejections(run_id=run_id, states=("rejected", "held", "suppressed"), rows_max=100_000)
+        rows = self.ledger.rejections(Which(run_id=run_id, states=("rejected", "held", "suppressed")), rows_max=100_000)
         return {row["subject"]: row["reason"] for row in rows}
 
     def new_list(self, name: str) -> int:

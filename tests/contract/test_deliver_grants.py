@@ -12,6 +12,7 @@ from contextlib import closing
 import pytest
 
 from activation.ledger import reasons
+from activation.ledger.refused import Which
 from activation.settle import resolve_unknown
 from cartwire.clock import now_ms
 from cartwire.settings import REPOSITORY
@@ -83,7 +84,7 @@ def test_who_left_after_the_word_that_grants_stays_out_and_loses_the_consent(wor
             "select channel, status, is_messageable from consent where person_key = 'person-1' order by 1"
         ).fetchall()
     assert consent == [("email", "withdrawn", 0), ("sms", "granted", 1)]
-    assert not any(row["is_sticky"] for row in world.ledger.rejections(run_id=run_id, states=("suppressed",)))
+    assert not any(row["is_sticky"] for row in world.ledger.rejections(Which(run_id=run_id, states=("suppressed",))))
 
 
 def test_an_unsubscribe_that_planning_did_not_know_of_stops_the_message_type_too(world: World) -> None:
@@ -161,7 +162,9 @@ def test_who_is_subscribed_already_costs_no_request_and_is_not_planned_again(wor
         "person-1:messageChannel/101": reasons.SUBSCRIBED_ALREADY,
         "person-9:messageChannel/101": reasons.NOT_AT_ITERABLE,
     }
-    sticky = {row["subject"]: row["is_sticky"] for row in world.ledger.rejections(run_id=run_id, states=("suppressed", "held"))}
+    sticky = {
+        row["subject"]: row["is_sticky"] for row in world.ledger.rejections(Which(run_id=run_id, states=("suppressed", "held")))
+    }
     assert sticky == {"person-1:messageChannel/101": 1, "person-9:messageChannel/101": 0}
     assert world.writes()["by_endpoint"] == {}
 

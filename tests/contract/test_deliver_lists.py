@@ -9,6 +9,7 @@ import pytest
 
 from activation.ledger import reasons
 from activation.ledger.items import NewItem
+from activation.ledger.refused import Which
 from tests.contract.delivery_world import World, user
 
 pytest_plugins = ("tests.contract.delivery_world",)
@@ -84,7 +85,7 @@ def test_a_list_that_is_gone_holds_its_rows_and_delays_no_other_list_for_ever(wo
     run_id = world.run(move(1, list_id=999), move(2), client=client)
     assert world.states(run_id) == {"person-1:999": "held", f"person-2:{LIST}": "accepted"}
     assert world.reasons(run_id) == {"person-1:999": reasons.NO_SUCH_LIST}
-    (row,) = world.ledger.rejections(run_id=run_id, states=("held",))
+    (row,) = world.ledger.rejections(Which(run_id=run_id, states=("held",)))
     assert not row["is_sticky"]
 
 
@@ -98,7 +99,7 @@ def test_a_lost_answer_is_read_back_from_the_profile(world: World, kind: str, fa
     run_id = world.run(move(1, kind))
     assert world.states(run_id) == {f"person-1:{LIST}": "accepted"}
     assert members(world) == ({"person1@example.com"} if kind == "list_add" else set())
-    (item,) = world.ledger.rejections(run_id=run_id, states=("accepted",))
+    (item,) = world.ledger.rejections(Which(run_id=run_id, states=("accepted",)))
     assert bool(item["status"] == 200) == is_repeated
     assert world.triggers()["by_kind"]["added_to_list"] - triggers == (kind == "list_add")
     assert world.triggers()["duplicates"] == []

@@ -7,6 +7,7 @@ import pytest
 
 from activation.ledger import reasons
 from activation.ledger.items import ConsentRow, FieldChange, NewItem
+from activation.ledger.refused import Which
 from activation.settle import resolve_unknown
 from cartwire.clock import now_ms
 from tests.contract.delivery_world import GOODS, VISIBILITY_S, World, cart, event, purchase, user, withdrawal
@@ -42,7 +43,7 @@ def test_rows_of_a_person_created_in_this_run_wait_for_the_visibility_delay(worl
 def test_rows_of_a_person_whose_profile_was_refused_are_held_with_a_reason_and_not_sticky(world: World) -> None:
     run_id = world.run(user(1, email="nobody-at-nowhere"), user(2), purchase(1, 1, waits_for_person=True))
     assert world.states(run_id) == {"person-1": "rejected", "person-2": "accepted", "order-1": "held"}
-    [row] = world.ledger.rejections(run_id=run_id, object_name="purchases")
+    [row] = world.ledger.rejections(Which(run_id=run_id, object_name="purchases"))
     assert (row["reason"], row["is_sticky"]) == (reasons.PERSON_NOT_ACCEPTED, 0)
 
 
@@ -143,7 +144,7 @@ def test_an_unreadable_outcome_is_held_sticky_unless_config_says_resend(world: W
     world.sleep(VISIBILITY_S)
     world.fault("/api/events/trackBulk", "drop_before")
     run_id = world.run(event(1, 1))
-    [row] = world.ledger.rejections(run_id=run_id)
+    [row] = world.ledger.rejections(Which(run_id=run_id))
     assert (row["state"], row["reason"], row["is_sticky"]) == ("held", reasons.OUTCOME_UNKNOWN, 1)
     world.fault("/api/events/trackBulk", "drop_before")
     again = world.run(event(2, 1), unknown_outcome={"events": "resend"})

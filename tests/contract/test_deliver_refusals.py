@@ -14,6 +14,7 @@ from activation.lane import REFUSED_ALONE_MAX
 from activation.ledger import reasons
 from activation.ledger.items import FieldChange, NewItem
 from activation.ledger.refusals import REFUSED_RUNS_MAX
+from activation.ledger.refused import Which
 from clients.endpoints import ENDPOINTS
 from tests.contract.delivery_world import World, event, purchase, user
 
@@ -89,7 +90,7 @@ def test_an_answer_that_is_not_in_the_table_stops_the_object_and_keeps_the_rows(
     states = world.states(run_id)
     assert states.pop("event-1") == "accepted"
     assert set(states.values()) == {"held"}
-    assert all(row["is_sticky"] == 0 for row in world.ledger.rejections(run_id=run_id))
+    assert all(row["is_sticky"] == 0 for row in world.ledger.rejections(Which(run_id=run_id)))
     requests = {endpoint: count for endpoint, count, _ in world.ledger.request_counts(run_id)}
     assert requests["commerce/trackPurchase"] <= ENDPOINTS["commerce/trackPurchase"].concurrency_max
     world.vendor.delete("/_sandbox/faults")
@@ -99,10 +100,10 @@ def test_an_answer_that_is_not_in_the_table_stops_the_object_and_keeps_the_rows(
 def test_a_refusal_that_may_pass_is_tried_by_some_runs_and_then_visibly_given_up(world: World) -> None:
     body = '{"code": "UnknownEmailError", "msg": "x"}'
     world.fault("/api/commerce/trackPurchase", "status", status=400, body=body, times=None)
-    rows = [world.ledger.rejections(run_id=world.run(purchase(1, 1)))[0] for _ in range(REFUSED_RUNS_MAX)]
+    rows = [world.ledger.rejections(Which(run_id=world.run(purchase(1, 1))))[0] for _ in range(REFUSED_RUNS_MAX)]
     assert [row["is_sticky"] for row in rows] == [0] * (REFUSED_RUNS_MAX - 1) + [1]
     assert rows[-1]["reason"] == f"400 UnknownEmailError; {reasons.GAVE_UP} {REFUSED_RUNS_MAX} runs"
-    other = world.ledger.rejections(run_id=world.run(purchase(2, 1)))[0]
+    other = world.ledger.rejections(Which(run_id=world.run(purchase(2, 1))))[0]
     assert other["is_sticky"] == 0, "another row of the person begins anew"
 
 

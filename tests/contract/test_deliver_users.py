@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from activation.ledger.items import NewItem
+from activation.ledger.refused import Which
 from cartwire.errors import DeliveryError
 from tests.contract.delivery_world import World, user
 
@@ -95,7 +96,7 @@ def test_a_truncated_answer_is_an_unknown_outcome_and_is_read_back(world: World)
 def test_an_endpoint_that_fails_for_ever_leaves_rows_held_and_not_sticky(world: World) -> None:
     world.fault("/api/users/bulkUpdate", "status", status=503, times=None)
     run_id = world.run(user(1))
-    [row] = world.ledger.rejections(run_id=run_id)
+    [row] = world.ledger.rejections(Which(run_id=run_id))
     assert row["state"] == "held"
     assert row["reason"].startswith("not delivered")
     assert row["is_sticky"] == 0

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from activation.ledger import reasons
 from activation.ledger.database import SCHEMA
 from activation.ledger.reading import read_only
+from activation.ledger.refused import Which
 from activation.ledger.store import Ledger
 from tests.contract.delivery_world import SECRET, World, cart, event, purchase, user, withdrawal
 
@@ -40,7 +41,7 @@ def test_what_is_paused_after_the_freeze_is_held_and_all_else_arrives(world: Wor
 def test_a_held_row_of_a_pause_is_planned_again(world: World) -> None:
     world.ledger.pause(["carts"], reason="a rehearsal", by="ada")
     run_id = world.run(user(1), cart(1))
-    (row,) = world.ledger.rejections(run_id=run_id, states=("held",))
+    (row,) = world.ledger.rejections(Which(run_id=run_id, states=("held",)))
     assert not row["is_sticky"]
     world.ledger.resume(["carts"], by="ada")
     assert world.states(world.run(cart(1))) == {"cart-1": "accepted"}

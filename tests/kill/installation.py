@@ -17,6 +17,7 @@ from pathlib import Path
 
 from activation.ledger.machine import State
 from activation.ledger.reading import read_only
+from activation.ledger.refused import Which
 from cartwire.settings import REPOSITORY
 from tests.conftest import FOLDERS, Sandbox
 
@@ -108,7 +109,9 @@ class Installation:
         found: Counter[str] = Counter()
         with read_only(self.ledger) as ledger:
             for run_id in run_ids:
-                found.update(row["state"] for row in ledger.rejections(run_id=run_id, states=tuple(State), rows_max=100_000))
+                found.update(
+                    row["state"] for row in ledger.rejections(Which(run_id=run_id, states=tuple(State)), rows_max=100_000)
+                )
         return found
 
     def newest_run(self) -> str:

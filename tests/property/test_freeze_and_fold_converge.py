@@ -12,8 +12,10 @@ from activation.contracts import load_contracts
 from activation.fold import fold, rebuild_delivered
 from activation.freeze import StageCounts, freeze_stage
 from activation.ledger.machine import Event
-from activation.ledger.sending import Outcome
+from activation.ledger.refused import Which
+from activation.ledger.sending import LedgerItem, Outcome
 from activation.ledger.store import Ledger
+from activation.rehearsal import rehearsed
 from cartwire.clock import to_ms
 from cartwire.settings import REPOSITORY
 from tests.property.compiled_marts import NOW
@@ -27,10 +29,11 @@ DELIVERED = ("outcomes", "users", "user_fields", "folded")
 
 
 class Sync:
-    """Runs over small marts against an Iterable that accepts everything."""
+    """Runs over small marts against an Iterable that accepts everything, but what it is told to refuse."""
 
     def __init__(self, marts: SmallMarts, ledger: Ledger) -> None:
         self.marts, self.ledger, self._numbers = marts, ledger, itertools.count(1)
+        self.refused_objects: set[str] = set()
 
     def run(self) -> StageCounts:
         number = next(self._numbers)
@@ -43,12 +46,26 @@ class Sync:
             query = "select item_id from items where run_id = ? and lane = ? and object = ? and state = 'staged'"
             ids = [item_id for (item_id,) in self.ledger._db.execute(query, (run_id, lane, name))]
             claim = self.ledger.claim(f"{run_id}-{lane}", name, ids, lambda items: b"{}", at_ms)
-            accepted = [Outcome(item_id=item.item_id, event=Event.accept) for item in claim.items]
-            self.ledger.settle(claim.request_id, accepted, status=200, at_ms=at_ms)
+            self.ledger.settle(claim.request_id, [self._verdict(item) for item in claim.items], status=200, at_ms=at_ms)
         self.ledger.prove_conservation(run_id)
         self.ledger.end_run(run_id, "done", 0)
         fold(conn, self.ledger)
         return counts
+
+    def _verdict(self, item: LedgerItem) -> Outcome:
+        if item.object in self.refused_objects:
+            return Outcome(item_id=item.item_id, event=Event.reject, reason="400 BadParams", is_sticky=True)
+        return Outcome(item_id=item.item_id, event=Event.accept)
+
+    def let_go(self) -> int:
+        rows = self.ledger.rejections(Which(states=("rejected",), is_standing=True))
+        return self.ledger.replay([row["item_id"] for row in rows], by="mira")
+
+    def sent_fields(self) -> list[tuple[str, str]]:
+        query = (
+            "select field, after_value from item_fields where item_id = (select max(item_id) from items where object = 'users')"
+        )
+        return self.ledger._db.execute(query).fetchall()
 
 
 @pytest.fixture
@@ -121,3 +138,56 @@ def test_a_user_found_at_iterable_is_never_sent_what_was_already_there(sync: Syn
     sync.marts.execute("update marts.profiles set last_name = 'Byron' where customer_id = 'c-ada'")
     sync.run()
     assert sync.ledger._db.execute(query).fetchall() == [("lastName",)]
+
+
+@every_type
+def test_what_was_refused_waits_for_its_data_or_a_replay_and_then_the_newest_data_go(sync: Sync) -> None:
+    shop_with_everything(sync.marts)
+    sync.run()
+    sync.refused_objects = {"users", "purchases"}
+    sync.marts.execute("update marts.profiles set first_name = 'Augusta' where customer_id = 'c-ada'")
+    sync.marts.order("ada", "9", at=NOW)
+    assert {state for *_, state in sync.run().states} == {"staged"}
+    sync.refused_objects = set()
+    assert sync.run().planned.keys().isdisjoint({("users", "users"), ("purchases", "purchases")})
+    assert sync.let_go() == 2
+    assert sync.let_go() == 0, "what was let go is not let go again"
+    fold(sync.marts._connection, sync.ledger)
+    sync.marts.execute("update marts.profiles set first_name = 'Ada King' where customer_id = 'c-ada'")
+    planned = sync.run().planned
+    assert planned[("users", "users")] == planned[("purchases", "purchases")] == 1
+    assert ("firstName", "Ada King") in sync.sent_fields(), "never the payload that was refused"
+    assert sync.run().planned == {}
+    assert sync.ledger.rejections(Which(states=("rejected",), is_standing=True)) == []
+
+
+def test_a_replay_survives_a_warehouse_made_anew(sync: Sync) -> None:
+    sync.marts.registered("ada")
+    sync.refused_objects = {"users"}
+    sync.run()
+    sync.refused_objects = set()
+    assert sync.let_go() == 1
+    rebuild_delivered(sync.marts._connection, sync.ledger)
+    assert sync.run().planned == {("users", "users"): 1}
+
+
+def test_a_rehearsal_shows_what_a_replay_would_plan_and_leaves_nothing_even_if_it_dies(sync: Sync) -> None:
+    sync.marts.registered("ada")
+    sync.refused_objects = {"users"}
+    sync.run()
+    conn, subject = sync.marts._connection, sync.marts.key("ada")
+    before = sync.marts.rows("delivered.outcomes", "true order by all")
+    with rehearsed(conn, [("users", subject), ("users", "nobody")]):
+        assert _changed_users(sync) == 1
+    assert _changed_users(sync) == 0
+    dying = rehearsed(conn, [("users", subject)])
+    dying.__enter__()
+    assert sync.marts.rows("delivered.outcomes", "true order by all") != before
+    fold(conn, sync.ledger)  # the first step of every run
+    assert sync.marts.rows("delivered.outcomes", "true order by all") == before
+    assert _changed_users(sync) == 0
+
+
+def _changed_users(sync: Sync) -> int:
+    sync.marts.build()
+    return len(sync.marts.rows("changes.changed_users"))

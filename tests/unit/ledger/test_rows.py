@@ -12,6 +12,7 @@ from activation.ledger import reasons
 from activation.ledger.items import FieldChange
 from activation.ledger.machine import Event
 from activation.ledger.reading import read_only
+from activation.ledger.refused import Which
 from activation.ledger.sending import Outcome
 from activation.ledger.store import Ledger
 from cartwire.errors import IllegalTransition, LeaseLost, LedgerError
@@ -48,7 +49,7 @@ def test_one_claim_sends_whom_consent_and_age_let_pass_and_decides_the_others(le
     request = claim(ledger, "q1", [5, 4, 3, 2, 1], at_ms=1_000)
     assert [one.item_id for one in request.items] == [4, 1]
     assert (request.suppressed, request.held) == (2, 1)
-    found = {row["item_id"]: row["reason"] for row in ledger.rejections(states=("held", "suppressed"))}
+    found = {row["item_id"]: row["reason"] for row in ledger.rejections(Which(states=("held", "suppressed")))}
     assert found == {2: reasons.NOT_MESSAGEABLE, 3: reasons.NOT_MESSAGEABLE, 5: reasons.HISTORY_OVER_AGE}
 
 
@@ -153,7 +154,7 @@ def test_a_row_of_a_dead_run_is_in_flight_nowhere_else(ledger: Ledger) -> None:
     ledger.start_run("r2", "test")
     ledger.freeze("r2", "main", [item(1)], [])
     assert claim(ledger, "q2", [3]).held == 1
-    assert ledger.rejections(run_id="r2")[0]["reason"] == reasons.STILL_UNKNOWN
+    assert ledger.rejections(Which(run_id="r2"))[0]["reason"] == reasons.STILL_UNKNOWN
 
 
 def test_a_fact_accepted_once_is_refused_by_the_file_itself(ledger: Ledger, path: Path) -> None:
@@ -181,7 +182,7 @@ def test_status_and_rejections_answer_while_a_run_writes(ledger: Ledger, path: P
 def test_rejections_show_no_address_unless_asked(ledger: Ledger) -> None:
     ledger.freeze("r1", "main", [item(1, state="rejected", reason="gate")], [])
     assert "@" not in str(ledger.rejections())
-    assert ledger.rejections(with_addresses=True)[0]["email"] == "p1@example.com"
+    assert ledger.rejections(with_values=True)[0]["email"] == "p1@example.com"
 
 
 def test_latencies_are_nearest_rank(ledger: Ledger) -> None:
