@@ -14,6 +14,7 @@ from activation import crash_points
 from activation.lane import LaneSender, Progress
 from activation.ledger import reasons
 from activation.ledger.store import Ledger
+from activation.look_first import Narrowed, look_first
 from activation.opt_out_watch import OptOutWatch
 from activation.settle import resolve_unknown
 from activation.subscribe import Subscriber
@@ -43,6 +44,7 @@ def deliver(
     visibility_s: float,
     unknown_outcome: Mapping[str, str] | None = None,
     is_shadow: bool = False,
+    looks_first: bool = False,
     watch: OptOutWatch | None = None,
     progress: Progress | None = None,
     sleep: Callable[[float], None] = time.sleep,
@@ -52,6 +54,7 @@ def deliver(
     Args:
         visibility_s: seconds until Iterable shows a write; people created or renamed are waited for that long.
         unknown_outcome: per object 'resend' or 'hold' (default) where a lost row cannot be read back.
+        looks_first: before anything else look at Iterable for every row but withdrawals and grants (`activation.look_first`).
         is_shadow: send nothing; what passes its claim is settled as accepted, with a mark.
         watch: reads what people leave at Iterable before the first request and between requests; None for the withdrawals.
         sleep: waits for the visibility delay; the client waits for its tokens by itself.
@@ -66,7 +69,14 @@ def deliver(
     between: Callable[[], object] = watch.refresh if watch else _nothing
     if watch and ledger.staged_count(run_id, stage):
         watch.begin()
-    with LaneSender(ledger, client, run_id, stage, progress=progress, is_shadow=is_shadow, between=between) as sender:
+    narrowed: Narrowed = {}
+    if looks_first:
+        narrowed = look_first(
+            ledger, client, run_id, stage, visibility_s=visibility_s, unknown_outcome=unknown_outcome or {}, sleep=sleep
+        )
+    with LaneSender(
+        ledger, client, run_id, stage, progress=progress, is_shadow=is_shadow, between=between, narrowed=narrowed
+    ) as sender:
         unsubscriber = Unsubscriber(sender, visibility_s)
         subscriber = Subscriber(sender, visibility_s, before_request=between)
         while ledger.staged_count(run_id, stage) or ledger.unknown_items(run_id):

@@ -15,6 +15,7 @@ from activation.ledger.machine import Event
 from activation.ledger.sending import Claim, LedgerItem, Outcome
 from activation.ledger.staging import StagedRow
 from activation.ledger.store import Ledger
+from activation.look_first import Narrowed, narrowing
 from activation.packing import by_turns, fit_batches
 from activation.routes import Route, route_of
 from cartwire import stopping
@@ -65,7 +66,8 @@ Landing = tuple[Claim, Signal, Sequence[Shipment]]  # the last: what goes again 
 class LaneSender:
     """Sends for one stage of one run; a context manager, because it keeps threads. Counts what it did.
 
-    Args: is_shadow: claim and settle as accepted, and send nothing. between: called before each claim.
+    Args: is_shadow: claim and settle as accepted, and send nothing. between: called before each claim. narrowed: what is left to
+        send of rows that Iterable has a part of.
     """
 
     def __init__(
@@ -78,12 +80,14 @@ class LaneSender:
         progress: Progress | None = None,
         is_shadow: bool = False,
         between: Callable[[], object] = lambda: None,
+        narrowed: Narrowed | None = None,
     ) -> None:
         self.ledger, self.client, self.run_id, self.stage = ledger, client, run_id, stage
         self.requests = self.rows = self.throttled = 0
         self._progress = progress or (lambda _object, _done, _rows: None)
         self._is_shadow = is_shadow
         self._between = between
+        self._narrowed = narrowed or {}
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="deliver")
         self._stop: CartwireError | None = None
         self._throttled_in_a_row = self._unreachable_in_a_row = 0
@@ -165,7 +169,8 @@ class LaneSender:
                 done += self.ledger.hold_staged(one.item_ids, self._stopped_objects[object_name])
                 continue
             self._between()
-            claim = self.ledger.claim(uuid.uuid4().hex, endpoint, one.item_ids, one.envelope, read_at_ms=one.read_at_ms)
+            envelope = narrowing(self._narrowed, one.envelope)
+            claim = self.ledger.claim(uuid.uuid4().hex, endpoint, one.item_ids, envelope, read_at_ms=one.read_at_ms)
             done += claim.held + claim.suppressed
             if claim.items and self._is_shadow:
                 note([(claim, self._assume(claim), ())])

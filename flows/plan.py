@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from activation.contracts import Contract, load_contracts
 from activation.event_fields import tables_of_kinds
-from activation.fold import fold
 from activation.freeze import stage_volume
 from activation.rehearsal import rehearsed
 from activation.routes import IDENTITY_ROUTES, ROUTES
@@ -22,7 +21,7 @@ from cartwire.settings import REPOSITORY, Settings
 from clients.endpoints import ENDPOINTS, Endpoint
 from flows.context import Progress, Run, no_progress
 from flows.run import open_run
-from flows.steps import MODELS_OF_THE_REST, build, held_objects, load
+from flows.steps import MODELS_OF_THE_REST, build, fold_earlier, held_objects, load
 
 EXAMPLES_MAX = 3
 
@@ -89,7 +88,7 @@ def plan(
     Raises: what `sync` raises before its delivery.
     """
     with open_run(settings, trigger="plan", progress=progress, wait_s=wait_s, bind=False) as run:
-        fold(run.warehouse, run.ledger)
+        fold_earlier(run)
         with rehearsed(run.warehouse, let_go):
             load(run)
             build(run)

@@ -14,7 +14,7 @@ from activation.contracts import load_contracts
 from activation.data_docs import build_data_docs
 from activation.deliver import deliver
 from activation.field_types import conflicts
-from activation.fold import fold
+from activation.fold import fold, rebuild_delivered
 from activation.freeze import freeze_stage
 from activation.lists import check_list_sources, create_missing
 from activation.opt_out_watch import OptOutWatch, watched_channels
@@ -82,8 +82,11 @@ class Step:
 
 
 def fold_earlier(run: Run) -> None:
-    """Verdicts of an earlier run that died before its fold."""
-    fold(run.warehouse, run.ledger)
+    """Verdicts of an earlier run that died before its fold. Of a restored ledger nothing is taken for granted: all is folded anew."""
+    if run.ledger.looks_first():
+        rebuild_delivered(run.warehouse, run.ledger)
+    else:
+        fold(run.warehouse, run.ledger)
 
 
 def read_back(run: Run) -> None:
@@ -232,7 +235,8 @@ def freeze(run: Run) -> None:
 
 def _is_still(run: Run) -> bool:
     """Whether a build would only repeat an earlier one; remembers which. A plan builds always: it shows what is there."""
-    run.still_since = still_since(run.warehouse, digest_of_rules(run.settings), clock.now()) if run.binds else None
+    may_be = run.binds and not run.ledger.looks_first()
+    run.still_since = still_since(run.warehouse, digest_of_rules(run.settings), clock.now()) if may_be else None
     return run.still_since is not None
 
 
@@ -267,6 +271,7 @@ def _deliver(run: Run, stage: str) -> None:
         visibility_s=0 if run.settings.shadow else run.settings.visibility_seconds,
         unknown_outcome=unknown_outcomes(run.settings),
         is_shadow=run.settings.shadow,
+        looks_first=run.ledger.looks_first(),
         watch=_watch(run) if stage == THE_REST else None,
         progress=run.progress,
         sleep=run.sleep,

@@ -17,6 +17,7 @@ from clients.iterable import EVENTS_LIMIT_MAX
 
 CART_FIELD = "shoppingCartItems"
 LIST_FIELDS = ("userListIds", "emailListIds")  # the second in e-mail-based projects
+_CONSENT = "consent"
 _UNSUBSCRIBED = "unsubscribedChannelIds"
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?: ?(?:Z|[+-]\d\d:?\d\d))?)?")
 
@@ -31,22 +32,35 @@ class Evidence(StrEnum):
 
 def of_user(sent: Mapping[str, Any], user: Mapping[str, Any] | None) -> Evidence:
     """Compare a row of users/bulkUpdate or users/update with the user read back (None: there is no such user)."""
+    return Evidence.present if without_what_is_there(sent, user) is None else Evidence.absent
+
+
+def without_what_is_there(sent: Mapping[str, Any], user: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What is left of a row of users/bulkUpdate or users/update once Iterable shows this user; None where nothing is.
+
+    The consent object goes with every write that is left. Of a user who is there, channels left at creation are not said again:
+    they would replace what the person has left since.
+    """
     if user is None:
-        return Evidence.absent
+        return dict(sent)
     shown = user.get("dataFields")
     shown = shown if isinstance(shown, Mapping) else {}
-    if sent.get("email") and _folded(user.get("email") or shown.get("email")) != _folded(sent["email"]):
-        return Evidence.absent
-    for field, value in (sent.get("dataFields") or {}).items():
-        if field == "email":
-            arrived = _folded(user.get("email") or shown.get("email")) == _folded(value)
-        elif field == _UNSUBSCRIBED:
-            arrived = set(value) <= set(shown.get(field) or ())
-        else:
-            arrived = _same(value, shown.get(field))
-        if not arrived:
-            return Evidence.absent
-    return Evidence.present
+    address = _folded(user.get("email") or shown.get("email"))
+    fields = sent.get("dataFields") or {}
+    missing = {field: value for field, value in fields.items() if not _has_arrived(field, value, shown, address)}
+    if not missing and (not sent.get("email") or address == _folded(sent["email"])):
+        return None
+    left = {name: value for name, value in fields.items() if name in missing or name == _CONSENT}
+    left.pop(_UNSUBSCRIBED, None)
+    return {**sent, "dataFields": left}
+
+
+def _has_arrived(field: str, value: Any, shown: Mapping[str, Any], address: str) -> bool:
+    if field == "email":
+        return address == _folded(value)
+    if field == _UNSUBSCRIBED:
+        return set(value) <= set(shown.get(field) or ())
+    return _same(value, shown.get(field))
 
 
 def of_cart(sent: Mapping[str, Any], user: Mapping[str, Any] | None) -> Evidence:

@@ -14,6 +14,7 @@ from cartwire.errors import LedgerError
 SCHEMA = Path(__file__).with_name("schema.sql")
 MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_TIMEOUT_S = 30.0
+STORAGE_FAULTS = frozenset((sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT))
 
 
 def open_writer(path: Path, migrations: Path = MIGRATIONS) -> sqlite3.Connection:
@@ -27,10 +28,11 @@ def open_writer(path: Path, migrations: Path = MIGRATIONS) -> sqlite3.Connection
     try:
         for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on", "secure_delete = on"):
             db.execute(f"pragma {pragma}")
+        _demand_whole(db, path)
         migrate(db, migrations)
     except sqlite3.DatabaseError as error:
         db.close()
-        raise LedgerError(f"the ledger cannot be opened ({error}): check CARTWIRE_LEDGER") from None
+        raise _unreadable(error) from None
     except LedgerError:
         db.close()
         raise
@@ -50,11 +52,28 @@ def open_reader(path: Path) -> sqlite3.Connection:
         db.execute("pragma query_only = on")
     except sqlite3.DatabaseError as error:
         db.close()
-        raise LedgerError(f"the ledger cannot be opened ({error}): check CARTWIRE_LEDGER") from None
+        raise _unreadable(error) from None
     if version == 0:
         db.close()
         raise LedgerError("the ledger cannot be opened (it holds no ledger tables): check CARTWIRE_LEDGER")
     return db
+
+
+def _demand_whole(db: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file that lost its tail: SQLite would take the missing pages for empty ones. Its own log is taken in first."""
+    busy, logged, moved = db.execute("pragma wal_checkpoint(passive)").fetchone()
+    (pages,), (page_size,) = db.execute("pragma page_count").fetchone(), db.execute("pragma page_size").fetchone()
+    if not busy and logged == moved and path.stat().st_size < pages * page_size:
+        raise LedgerError(
+            "the ledger is damaged: its file is shorter than it says. Put a backup in its place with `cartwire ledger restore`"
+        )
+
+
+def _unreadable(error: sqlite3.Error) -> LedgerError:
+    return LedgerError(
+        f"the ledger cannot be opened ({error}): check CARTWIRE_LEDGER, and disk and permissions of its folder; where the file is"
+        " damaged, put a backup in its place with `cartwire ledger restore`"
+    )
 
 
 def migrate(db: sqlite3.Connection, migrations: Path = MIGRATIONS) -> int:
@@ -75,15 +94,36 @@ def migrate(db: sqlite3.Connection, migrations: Path = MIGRATIONS) -> int:
 
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """All of the block or nothing, durable at the end."""
-    db.execute("begin immediate")
+    """All of the block or nothing, durable at the end.
+
+    Raises: LedgerError where the storage takes nothing more: disk full, read-only, failing.
+    """
     try:
+        db.execute("begin immediate")
         yield db
         db.execute("commit")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("rollback")
+    except sqlite3.DatabaseError as error:
+        _roll_back(db)
+        if _is_of_storage(error):
+            raise LedgerError(
+                f"the ledger cannot be written ({error}): nothing more is sent; make room on its disk, or give the account of this"
+                " process the right to write there, then sync again. Nothing is lost"
+            ) from None
         raise
+    except BaseException:
+        _roll_back(db)
+        raise
+
+
+def _roll_back(db: sqlite3.Connection) -> None:
+    if db.in_transaction:
+        db.execute("rollback")
+
+
+def _is_of_storage(error: sqlite3.Error) -> bool:
+    """By SQLite's primary result code, the low byte of the extended one."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in STORAGE_FAULTS
 
 
 class LedgerFile:

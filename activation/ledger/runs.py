@@ -123,6 +123,18 @@ class Runs(LedgerFile):
                 self._db.executemany("insert into meta values (?, ?)", rows)
         return since
 
+    def look_first(self, now: datetime) -> None:
+        """From now on runs look at Iterable before they send: the ledger may not know all that was sent."""
+        self._once("look_first_since", str(to_ms(now)))
+
+    def looks_first(self) -> bool:
+        """Whether runs have to look before they send."""
+        return self._meta("look_first_since") is not None
+
+    def has_looked(self) -> None:
+        """A run has looked for everything it planned, and held nothing back: the ledger knows again what Iterable has."""
+        self._db.execute("delete from meta where key = 'look_first_since'")
+
     def authority(self, kind: str) -> str | None:
         """'messages' or 'history': who decides when a transition of this kind happened. None before it was set."""
         return self._meta(f"authority:{kind}")

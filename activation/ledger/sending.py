@@ -37,6 +37,10 @@ class LedgerItem:
     tries: int
     lost_at_ms: int | None = None
 
+    def with_fragment(self, fragment: bytes) -> LedgerItem:
+        """The same row with other bytes."""
+        return self if fragment is self.fragment else replace(self, fragment=fragment)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:

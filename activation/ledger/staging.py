@@ -101,6 +101,11 @@ select exists (
 class Staging(LedgerFile):
     """Reads for the delivery loop."""
 
+    def staged_objects(self, run_id: str, stage: str) -> list[tuple[int, str]]:
+        """(item_id, object) of every staged row of the stage, in the order in which they are sent."""
+        query = f"select items.item_id, items.object from items where {OF_STAGE} order by items.lane, items.item_id"  # noqa: S608
+        return list(self._db.execute(query, {"run_id": run_id, "stage": stage}))
+
     def lanes(self, run_id: str, stage: str) -> list[tuple[int, str]]:
         """(lane, object) of the stage's staged rows, in the order in which they are sent."""
         rows = self._db.execute(
