@@ -63,11 +63,12 @@ def explain(
     Raises: LedgerError where there is no ledger.
     """
     with read_only(ledger) as reader:
-        people = [_person(reader, key, to_ms(at), requests_max, with_values=with_values) for key in _keys(reader, who, secret)]
+        people = [_person(reader, key, to_ms(at), requests_max, with_values=with_values) for key in keys_of(reader, who, secret)]
     return [person for person in people if person.planned_rows]
 
 
-def _keys(reader: Queries, who: str, secret: bytes) -> list[str]:
+def keys_of(reader: Queries, who: str, secret: bytes) -> list[str]:
+    """Person keys of an address (also a former one), a customer id, a userId at Iterable, or a person key."""
     name = who.strip()
     if "@" in name:
         email = fold_email(name)

@@ -60,7 +60,7 @@ def _has_arrived(field: str, value: Any, shown: Mapping[str, Any], address: str)
         return address == _folded(value)
     if field == _UNSUBSCRIBED:
         return set(value) <= set(shown.get(field) or ())
-    return _same(value, shown.get(field))
+    return is_same(value, shown.get(field))
 
 
 def of_cart(sent: Mapping[str, Any], user: Mapping[str, Any] | None) -> Evidence:
@@ -114,13 +114,14 @@ def of_fact(sent: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> Evi
     return Evidence.unclear if len(events) >= EVENTS_LIMIT_MAX else Evidence.absent
 
 
-def _same(sent: Any, shown: Any) -> bool:
+def is_same(sent: Any, shown: Any) -> bool:
+    """Whether Iterable shows the value that was sent, in whatever form it keeps it."""
     if isinstance(sent, Mapping):
         held = shown if isinstance(shown, Mapping) else {}
-        return all(_same(value, held.get(key)) for key, value in sent.items())
+        return all(is_same(value, held.get(key)) for key, value in sent.items())
     if isinstance(sent, list):
         held_list = shown if isinstance(shown, list) else []
-        return len(sent) == len(held_list) and all(_same(one, other) for one, other in zip(sent, held_list, strict=True))
+        return len(sent) == len(held_list) and all(is_same(one, other) for one, other in zip(sent, held_list, strict=True))
     if isinstance(sent, bool) or isinstance(shown, bool) or sent is None or shown is None:
         return sent is shown
     if isinstance(sent, int | float) and isinstance(shown, int | float):

@@ -5,6 +5,7 @@ A moment is epoch milliseconds, UTC: what was frozen, claimed or decided later i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from activation.ledger.database import LedgerFile
@@ -34,6 +35,13 @@ gone as (
     where object = 'identities' and kind = 'deletion' and state = 'accepted'
 )
 """
+# With a merge nobody knows any more which values the user that stays has: none counts until it is sent again.
+_MERGED = """
+merged as (
+    select coalesce(max(at_ms), 0) as at_ms from then_rows
+    where object = 'identities' and kind = 'merge' and state = 'accepted'
+)
+"""
 
 
 class Persons(LedgerFile):
@@ -56,6 +64,18 @@ class Persons(LedgerFile):
         )
         return [str(key) for (key,) in rows]
 
+    def sampled_people(self, starts: Sequence[float]) -> list[str]:
+        """A person with an accepted profile for each place (0 up to 1) among all rows ever planned; each person once."""
+        (rows,) = self._db.execute("select coalesce(max(item_id), 0) from items").fetchone()
+        found = (
+            self._db.execute(
+                "select person_key from items where item_id >= ? and object = 'users' and state = 'accepted' order by item_id limit 1",
+                (round(start * rows),),
+            ).fetchone()
+            for start in starts
+        )
+        return list(dict.fromkeys(str(row[0]) for row in found if row))
+
     def identifiers(self, person_key: str, at_ms: int) -> dict[str, Any]:
         """`email` and `user_id` of the newest row that had any (null where erased or never known), `planned_rows` and `gone_at_ms`."""
         rows = self._dicts(
@@ -75,6 +95,24 @@ class Persons(LedgerFile):
         )
         return rows[0]
 
+    def is_taken_over(self, person_key: str, email: str, at_ms: int) -> bool:
+        """Whether the user of this address is, since the newest row accepted of this person, another person's."""
+        row = self._db.execute(
+            """
+            select exists (
+                select 1 from item_values inner join items as other on other.item_id = item_values.item_id
+                where item_values.email = :email and other.person_key <> :person_key and other.state = 'accepted'
+                    and other.object in ('users', 'identities') and other.changed_at_ms <= :at_ms
+                    and other.changed_at_ms >= (
+                        select coalesce(max(own.changed_at_ms), 0) from items as own
+                        where own.person_key = :person_key and own.object = 'users' and own.state = 'accepted'
+                    )
+            )
+            """,
+            {**_moment(person_key, at_ms), "email": email},
+        ).fetchone()
+        return bool(row[0])
+
     def fields_at(self, person_key: str, at_ms: int) -> list[dict[str, Any]]:
         """Field by field what Iterable last accepted: `field`, `type`, `value`, `is_removed`, `is_erased`, `run_id`, `since_ms`.
 
@@ -82,7 +120,7 @@ class Persons(LedgerFile):
         """
         return self._dicts(
             f"""
-            with {_THEN}, {_GONE}, delivered as (
+            with {_THEN}, {_GONE}, {_MERGED}, delivered as (
                 select
                     item_fields.field, item_fields.type, item_fields.after_value as value, item_fields.fingerprint,
                     then_rows.run_id, then_rows.at_ms as since_ms,
@@ -91,7 +129,7 @@ class Persons(LedgerFile):
                     ) as age
                 from then_rows inner join item_fields on item_fields.item_id = then_rows.item_id
                 where then_rows.state = 'accepted' and item_fields.is_delivered = 1
-                    and then_rows.at_ms > (select at_ms from gone)
+                    and then_rows.at_ms > (select max(gone.at_ms, merged.at_ms) from gone, merged)
             )
             select
                 field, type, value, value is null and fingerprint = '' as is_removed,

@@ -12,14 +12,18 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from activation.ledger.reading import read_only
+from activation.reconcile import reconcile
+from cartwire.clock import now
 from cartwire.settings import REPOSITORY, Settings
+from clients.iterable import IterableClient
 from flows.dbt import build_everything
 from flows.report import RunReport
 from flows.run import sync
@@ -106,6 +110,7 @@ class Story:
         published: the same of the marts that analysts read, as five syncs left them.
         fact_ids: (kind, id) of every purchase and event in the warehouse that grew load by load, in the one rebuilt from nothing,
             and in one rebuilt without Messages.
+        reconciled: everybody read back and compared with the ledger, after the shop day.
         duplicates: journey triggers that brought nothing new, in all chapters; contract_notes: counts by kind.
     """
 
@@ -124,6 +129,7 @@ class Story:
     fact_ids: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     duplicates: list[Row] = field(default_factory=list)
     contract_notes: dict[str, int] = field(default_factory=dict)
+    reconciled: Row = field(default_factory=dict)
 
     def tell(self, name: str) -> Chapter:
         """Run one sync and record it as chapter `name`."""
@@ -173,11 +179,22 @@ def tell_story(sandbox: Sandbox, folder: Path, identity: str) -> Story:
     told.tell("unchanged")
     tell_shop_day(told)
     told.tell("after the shop day")
+    told.reconciled = _reconciled(told.settings)
     if identity == "hybrid":
         _tell_of_rebuilding(told)
     told.duplicates = sandbox.admin("iterable", "GET", "triggers?list=0")["duplicates"]
     told.contract_notes = sandbox.admin("iterable", "GET", "contract-notes")["counts"]
     return told
+
+
+def _reconciled(settings: Settings) -> Row:
+    client = IterableClient(settings, read_only=True)
+    with read_only(settings.ledger) as ledger:
+        keys = ledger.sampled_people([number / 10_000 for number in range(10_000)])
+        later = now() + timedelta(hours=1)  # nothing is too fresh to be compared
+        found = reconcile(ledger, client, keys, later, visibility_s=settings.visibility_seconds)
+    client.close()
+    return {"asked": len(keys), **asdict(found)}
 
 
 def _tell_of_rebuilding(told: Story) -> None:

@@ -66,3 +66,11 @@ def test_every_request_of_the_shop_day_is_told_of_its_person_and_no_other(story:
     received = Counter(sent.call for sent in day_of(story))
     assert received.total() > 20
     assert told.total() == received.total()
+
+
+def test_reading_everybody_back_finds_no_difference(story: Story) -> None:
+    found = story.reconciled
+    assert found["drifts"] == ()
+    assert found["people"] > 40
+    assert found["fields"] > 20 * found["people"]
+    assert found["too_fresh"] == 0

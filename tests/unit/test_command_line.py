@@ -58,7 +58,7 @@ def test_status_of_an_existing_ledger_imports_nothing_heavy(tmp_path: Path) -> N
 
     Ledger.open(tmp_path / "ledger.sqlite", GOOD["CARTWIRE_SECRET"].encode()).close()
     env_file = dotenv(tmp_path, {**GOOD, "CARTWIRE_LEDGER": str(tmp_path / "ledger.sqlite")})
-    for verb in (["status"], ["rejections"], ["release", "users"], ["explain", "c-ada"]):
+    for verb in (["status"], ["rejections"], ["release", "users"], ["explain", "c-ada"], ["ledger", "check"], ["replay"]):
         result = run(*verb, "--json", env_file=env_file)
         assert result.returncode == 0, result.stderr
         assert json.loads(result.stdout)
