@@ -57,37 +57,8 @@ at_iterable as (
     )
 ),
 
--- a yes of the person themselves, which no write of ours shows
-said_yes as (
-    select * from {{ ref('stg_iterable__consent_events') }}
-    where status = 'granted'
-),
-
 moves as (
-    select
-        person_key,
-        email,
-        user_id,
-        subscription_group,
-        subscription_id,
-        is_subscribed,
-        happened_at
-    from {{ ref('int_subscriptions__moves') }}
-    {%- for group, ids in [
-        ('messageChannel', 'iterable_channel_ids'), ('messageType', 'iterable_message_type_ids')
-    ] %}
-        union all
-        select
-            cast(null as varchar) as person_key,
-            said_yes.email,
-            said_yes.user_id,
-            '{{ group }}' as subscription_group,
-            try_cast(listed.entry as bigint) as subscription_id,
-            true as is_subscribed,
-            said_yes.stated_at as happened_at
-        from said_yes
-        cross join {{ list_each('said_yes.' ~ ids, 'listed', 'entry') }}
-    {%- endfor %}
+    select * from {{ ref('int_subscriptions__moves') }}
 ),
 
 attributed as (

@@ -1,6 +1,8 @@
 -- Grain: none; one row per thing known to have changed what a user at Iterable is subscribed
--- to: our accepted writes, what was found at first sight, and what people left there. `said_at`
--- is what a grant has to be newer than; null where nobody said anything (created unsubscribed).
+-- to: our accepted writes, what was found at first sight, and what people left or came back to
+-- there. `said_at` is what a grant has to be newer than; null where nobody said anything (created
+-- unsubscribed). Events keep whole seconds, so theirs count from the end of their second: what
+-- people did in the second of a write of ours is taken as done after it.
 with writes as (
     select * from {{ source('delivered', 'subscription_writes') }}
     where is_accepted
@@ -21,6 +23,11 @@ found as (
 left_there as (
     select * from {{ ref('int_subscriptions__unsubscribes') }}
     where not is_own
+),
+
+said_yes as (
+    select * from {{ ref('stg_iterable__consent_events') }}
+    where status = 'granted'
 ),
 
 moves as (
@@ -60,10 +67,25 @@ moves as (
         subscription_group,
         subscription_id,
         false as is_subscribed,
-        unsubscribed_at as happened_at,
-        -- events keep whole seconds: of two words in one the refusal counts
+        {{ ts_add_seconds('unsubscribed_at', 1) }} as happened_at,
         {{ ts_add_seconds('unsubscribed_at', 1) }} as said_at
     from left_there
+    {%- for group, ids in [
+        ('messageChannel', 'iterable_channel_ids'), ('messageType', 'iterable_message_type_ids')
+    ] %}
+        union all
+        select
+            cast(null as varchar) as person_key,
+            said_yes.email,
+            said_yes.user_id,
+            '{{ group }}' as subscription_group,
+            try_cast(listed.entry as bigint) as subscription_id,
+            true as is_subscribed,
+            {{ ts_add_seconds('said_yes.stated_at', 1) }} as happened_at,
+            said_yes.stated_at as said_at
+        from said_yes
+        cross join {{ list_each('said_yes.' ~ ids, 'listed', 'entry') }}
+    {%- endfor %}
 )
 
 select * from moves
