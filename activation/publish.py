@@ -7,7 +7,6 @@ what happened to every planned row, without payloads.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ import duckdb
 
 from activation.ledger_rows import has_sent, ledger_streams
 from cartwire.clock import now
+from cartwire.durable import make_durable
 from cartwire.errors import CartwireError, ConfigError
 
 STORAGE_VERSION = "v1.0.0"
@@ -155,13 +155,13 @@ def _new_version(analyst_db: Path, begins_with: Path | None) -> Iterator[Path]:
         if begins_with is not None:
             shutil.copyfile(begins_with, path)
         yield path
-        _sync(path)
+        make_durable(path)
         path.chmod(READ_ONLY)
         link = analyst_db.with_name(f".{analyst_db.name}.next")
         link.unlink(missing_ok=True)
         link.symlink_to(path.name)
         link.replace(analyst_db)
-        _sync(analyst_db.parent)
+        make_durable(analyst_db.parent)
     except BaseException:
         _remove(path)
         raise
@@ -191,11 +191,3 @@ def _versions(analyst_db: Path) -> dict[int, Path]:
 def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
     path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,6 +16,7 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -60,9 +61,7 @@ def _large(customers: int, orders: int, *, write: bool) -> int:
     facts = {"command": command, "customers": customers, "orders": orders, **_machine(), "rounds": rounds}
     print(json.dumps(facts, indent=2))
     if write:
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"large-{customers}.json").write_text(json.dumps(facts, indent=2) + "\n")
-        print("run `make docs` to bring docs/reference/bench.md up to date")
+        _keep(f"large-{customers}", facts)
     return 0
 
 
@@ -71,10 +70,14 @@ def _large_ledger(items: int, *, write: bool) -> int:
     facts = {"command": f"make bench ARGS='--ledger-items {items} --write'", **_machine(), **measured}
     print(json.dumps(facts, indent=2))
     if write:
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"ledger-{items}.json").write_text(json.dumps(facts, indent=2) + "\n")
-        print("run `make docs` to bring docs/reference/bench.md up to date")
+        _keep(f"ledger-{items}", facts)
     return 0
+
+
+def _keep(name: str, facts: dict[str, Any]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(facts, indent=2) + "\n")
+    print("run `make docs` to bring docs/reference/bench.md up to date")
 
 
 def _measure(weeks: int) -> dict[str, dict[str, dict[str, float]]]:

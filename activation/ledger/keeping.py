@@ -13,6 +13,7 @@ from activation.ledger.database import open_reader
 from activation.ledger.runs import Runs
 from activation.ledger.store import Ledger
 from cartwire.clock import now
+from cartwire.durable import make_durable
 from cartwire.errors import ConfigError, LedgerError
 
 Progress = Callable[[int, int], None]
@@ -72,9 +73,9 @@ def backup(ledger: Path, target: Path, progress: Progress = lambda done, total: 
         checked = check(partial)
         if checked.faults:
             raise LedgerError(f"the copy is not sound: {checked.faults[0]}; run `cartwire ledger check`")
-        _durable(partial)
+        make_durable(partial)
         partial.rename(target)
-        _durable(target.parent)
+        make_durable(target.parent)
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(f"the backup cannot be written ({error}): look at disk and permissions of its folder") from None
     finally:
@@ -122,10 +123,10 @@ def restore(source: Path, ledger: Path, secret: bytes, progress: Progress = lamb
         _copy(source, fresh, progress)
         with Ledger.open(fresh, secret) as restored:
             restored.look_first(now())
-        _durable(fresh)
+        make_durable(fresh)
         former = _set_aside(ledger)
         fresh.rename(ledger)
-        _durable(ledger.parent)
+        make_durable(ledger.parent)
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(f"the ledger cannot be restored ({error}): look at disk and permissions of its folder") from None
     finally:
@@ -168,11 +169,3 @@ def _set_aside(ledger: Path) -> Path | None:
 def _remove(path: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
         path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
-
-
-def _durable(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

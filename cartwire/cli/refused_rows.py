@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any
 
 import click
 
@@ -12,12 +13,32 @@ from cartwire import clock
 from cartwire.cli.moments import Moment
 from cartwire.masking import mask_email
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 OBJECTS = "users, purchases, carts, events, lists, withdrawals, identities, grants"
 
 
-def which_rows(command: Command) -> Command:
-    """The options that choose rows; they reach the command by the names of `Which`."""
+def which_rows(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that choose rows; they reach the command as `chosen`, by the names of `Which`."""
+
+    @wraps(command)
+    def with_chosen(
+        run_id: str | None,
+        object_name: str | None,
+        kind: str | None,
+        market_code: str | None,
+        reason: str | None,
+        since: datetime | None,
+        **others: Any,
+    ) -> Any:
+        chosen = {
+            "run_id": run_id,
+            "object_name": object_name,
+            "kind": kind,
+            "market_code": market_code,
+            "reason": reason,
+            "since_ms": None if since is None else clock.to_ms(since),
+        }
+        return command(chosen=chosen, **others)
+
     options = (
         click.option("--run", "run_id", help="Only rows of this run."),
         click.option("--object", "object_name", help=f"Only this object: {OBJECTS}."),
@@ -27,13 +48,8 @@ def which_rows(command: Command) -> Command:
         click.option("--since", "since", type=Moment(), metavar="TIME", help="Only what was decided since then (ISO 8601, UTC)."),
     )
     for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def since_ms(since: datetime | None) -> int | None:
-    """Of the option `--since`."""
-    return None if since is None else clock.to_ms(since)
+        with_chosen = option(with_chosen)
+    return with_chosen
 
 
 def shown(row: dict[str, Any], *, with_values: bool) -> dict[str, Any]:

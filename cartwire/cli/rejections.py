@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from cartwire.cli.output import as_json, emit_json, of_shadow, table
-from cartwire.cli.refused_rows import shown, since_ms, which_rows
+from cartwire.cli.refused_rows import shown, which_rows
 from cartwire.errors import ConfigError
 from cartwire.settings import load_settings
 
@@ -36,12 +35,7 @@ _COLUMNS = ("at", "object", "kind", "person", "state", "runs", "reason")
 @of_shadow
 @as_json
 def command(
-    run_id: str | None,
-    object_name: str | None,
-    kind: str | None,
-    market_code: str | None,
-    reason: str | None,
-    since: datetime | None,
+    chosen: dict[str, Any],
     held: bool,
     with_past: bool,
     rows_max: int,
@@ -61,16 +55,7 @@ def command(
     settings = load_settings(shadow=shadow)
     if export and export.exists():
         raise ConfigError(f"{export.name} is there already; name a new file")
-    which = Which(
-        states=("rejected", "held") if held else ("rejected",),
-        run_id=run_id,
-        object_name=object_name,
-        kind=kind,
-        market_code=market_code,
-        reason=reason,
-        since_ms=since_ms(since),
-        is_standing=not with_past,
-    )
+    which = Which(states=("rejected", "held") if held else ("rejected",), is_standing=not with_past, **chosen)
     found = []
     if settings.ledger.exists():
         with read_only(settings.ledger) as ledger:

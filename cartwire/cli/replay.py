@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import click
 
 from cartwire.cli.output import as_json, emit_json, progress, summary, table
 from cartwire.cli.plan import text_of
-from cartwire.cli.refused_rows import shown, since_ms, which_rows
+from cartwire.cli.refused_rows import shown, which_rows
 from cartwire.errors import CartwireError
 from cartwire.lock import lease
 from cartwire.settings import Settings, load_settings
@@ -37,18 +36,7 @@ WARNING = "Iterable may have these already: sending them again can fire their jo
 )
 @click.option("--yes", is_flag=True, help="Let them go and run a sync now.")
 @as_json
-def command(
-    run_id: str | None,
-    object_name: str | None,
-    kind: str | None,
-    market_code: str | None,
-    reason: str | None,
-    since: datetime | None,
-    outcome_unknown: bool,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-) -> int:
+def command(chosen: dict[str, Any], outcome_unknown: bool, dry_run: bool, yes: bool, as_json: bool) -> int:
     """Let refused rows go again that wait for their data to change: shows them first, then with --dry-run what would be sent.
 
     It is the newest data that is gated and sent, never the payload that was refused, by an ordinary sync. What has become history in the
@@ -59,16 +47,7 @@ def command(
     from activation.ledger.refused import Which
 
     settings = load_settings()
-    which = Which(
-        states=("held",) if outcome_unknown else ("rejected",),
-        run_id=run_id,
-        object_name=object_name,
-        kind=kind,
-        market_code=market_code,
-        reason=reason,
-        since_ms=since_ms(since),
-        is_standing=True,
-    )
+    which = Which(states=("held",) if outcome_unknown else ("rejected",), is_standing=True, **chosen)
     rows = _stuck(settings.ledger, which)
     if not rows:
         emit_json({"rows": 0}) if as_json else click.echo("nothing waits to be let go")
