@@ -18,7 +18,11 @@ _SQL = Path(__file__).parent / "sql"
 def rehearsed(conn: duckdb.DuckDBPyConnection, subjects: Iterable[tuple[str, str]]) -> Iterator[None]:
     """For the block the refusals of these (object, subject) do not keep the diff from planning them. Nothing is left of it afterwards."""
     pairs = list(subjects)
+    if not pairs:
+        yield
+        return
     names = {"objects": [name for name, _ in pairs], "subjects": [subject for _, subject in pairs]}
+    conn.execute("create schema if not exists control")
     conn.execute("begin")
     try:
         conn.execute((_SQL / "rehearsal_begin.sql").read_text(), names)

@@ -17,6 +17,7 @@ from activation.ledger.items import FieldChange, NewItem
 from activation.ledger.machine import Event
 from activation.ledger.sending import Outcome
 from activation.ledger.store import Ledger
+from activation.rehearsal import rehearsed
 from cartwire.clock import to_ms
 from tests.unit.changes_rows import open_small_warehouse
 
@@ -215,6 +216,14 @@ def test_an_accepted_fact_stays_accepted(conn: duckdb.DuckDBPyConnection, runs: 
     runs.send([item("events", "ada", "e2", subject="event-1", state="held", reason="merge", is_sticky=True)])
     fold(conn, runs.ledger)
     assert rows(conn, "select fingerprint, state from delivered.outcomes") == [("e", "accepted")]
+
+
+def test_a_rehearsal_works_in_a_warehouse_just_made(runs: Runs) -> None:
+    with duckdb.connect() as fresh:
+        fold(fresh, runs.ledger)
+        with rehearsed(fresh, []), rehearsed(fresh, [("users", "nobody")]):
+            pass
+        assert rows(fresh, "select table_name from duckdb_tables() where table_name = 'rehearsed'") == []
 
 
 def test_folding_twice_changes_nothing(conn: duckdb.DuckDBPyConnection, runs: Runs) -> None:
