@@ -2,7 +2,8 @@
 
 A load takes two of them at most, three at the first look with users and purchases; one more is left to the look before a run's first
 request, which finds what people leave between load and sending. Those of the last minute count. Unsubscribes are read by every load:
-every medium, an SMS STOP, a spam complaint and a hard bounce write one. Subscribes come next, then the type read longest ago; one that
+every medium, an SMS STOP, a spam complaint and a hard bounce write one, unless the person had left already; such a complaint is known when
+its own type is read. Subscribes come next, then the type read longest ago; one that
 waits for an hour goes first and is read whatever is left, so that frequent loads starve none.
 
 Each type has a cursor per project, and reads begin a day before it: events become visible late, and our clock is not Iterable's.
