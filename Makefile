@@ -38,8 +38,8 @@ $(VENV)/.ready: requirements-bootstrap.lock requirements.lock pyproject.toml
 demo: setup ## the whole product against the local sandbox (FULL=1: the whole year of shopping)
 	@$(BIN)/cartwire demo $(if $(FULL),--full)
 
-test: setup ## every test, two workers
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not kill and not bench" $(ARGS)
+test: setup ## every test, three workers: on two cores one of them mostly waits
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup -m "not kill and not bench" $(ARGS)
 
 test-identities: setup ## what depends on the type of Iterable project, for both types that are not hybrid (IDENTITY=email|user_id: one)
 	@for identity in $(or $(IDENTITY),email user_id); do \

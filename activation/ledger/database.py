@@ -71,8 +71,8 @@ def _demand_whole(db: sqlite3.Connection, path: Path) -> None:
 
 def _unreadable(error: sqlite3.Error) -> LedgerError:
     return LedgerError(
-        f"the ledger cannot be opened ({error}): check CARTWIRE_LEDGER, and disk and permissions of its folder; where the file is"
-        " damaged, put a backup in its place with `cartwire ledger restore`"
+        f"the ledger cannot be opened ({error}): check CARTWIRE_LEDGER, and disk and permissions of its folder, and put a backup in the"
+        " place of a damaged file with `cartwire ledger restore`"
     )
 
 

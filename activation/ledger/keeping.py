@@ -11,7 +11,6 @@ from pathlib import Path
 
 from activation.ledger.database import open_reader
 from activation.ledger.runs import Runs
-from activation.ledger.store import Ledger
 from cartwire.clock import now
 from cartwire.durable import make_durable
 from cartwire.errors import ConfigError, LedgerError
@@ -112,6 +111,8 @@ def restore(source: Path, ledger: Path, secret: bytes, progress: Progress = lamb
     Returns: where the former ledger lies now, None if there was none.
     Raises: LedgerError where the backup is not sound or of another CARTWIRE_SECRET; nothing has changed then.
     """
+    from activation.ledger.store import Ledger  # here, for it loads pyarrow
+
     checked = check(source)
     if checked.faults:
         raise LedgerError(f"this backup is not sound: {checked.faults[0]}")

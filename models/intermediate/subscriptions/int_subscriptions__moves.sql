@@ -1,8 +1,8 @@
 -- Grain: none; one row per thing known to have changed what a user at Iterable is subscribed
 -- to: our accepted writes, what was found at first sight, and what people left or came back to
 -- there. `said_at` is what a grant has to be newer than; null where nobody said anything (created
--- unsubscribed). Events keep whole seconds, so theirs count from the end of their second: what
--- people did in the second of a write of ours is taken as done after it.
+-- unsubscribed). Events keep whole seconds: of what may have come first in one of them it is taken
+-- that they are subscribed now, because saying an unsubscribe twice is harmless.
 with writes as (
     select * from {{ source('delivered', 'subscription_writes') }}
     where is_accepted
@@ -67,7 +67,8 @@ moves as (
         subscription_group,
         subscription_id,
         false as is_subscribed,
-        {{ ts_add_seconds('unsubscribed_at', 1) }} as happened_at,
+        unsubscribed_at as happened_at,
+        -- of two words in one second the refusal counts
         {{ ts_add_seconds('unsubscribed_at', 1) }} as said_at
     from left_there
     {%- for group, ids in [
