@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DRIFT = 11
 SHOWN_MAX = 50
+DRAWN = 4  # places for each person wanted: several lead to the same one
 
 
 @click.command("reconcile")
@@ -59,7 +60,7 @@ def reconciled(settings: Settings, sample: int, who: str | None, callback: Any) 
             keys = (
                 keys_of(ledger, who, settings.secret_bytes)
                 if who
-                else ledger.sampled_people([places.random() for _ in range(sample)])
+                else ledger.sampled_people([places.random() for _ in range(DRAWN * sample)])[:sample]
             )
             return reconcile(ledger, client, keys, clock.now(), visibility_s=settings.visibility_seconds, progress=callback)
     finally:
