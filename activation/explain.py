@@ -121,7 +121,7 @@ def next_step(row: Mapping[str, Any]) -> str:
         return "planned again by the first sync after `cartwire resume`"
     if reason == reasons.ALREADY_ACCEPTED:
         return "nothing: Iterable has it"
-    if "forgotten" in reason.lower():
+    if reasons.is_of_forgotten(reason):
         return "never sent again: Iterable has forgotten the person"
     if state == "suppressed":
         return "planned again when consent allows it; `cartwire consent show` says what is missing"

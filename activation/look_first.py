@@ -18,7 +18,7 @@ from activation.ledger import reasons
 from activation.ledger.machine import Event
 from activation.ledger.sending import LedgerItem, Outcome
 from activation.ledger.store import Ledger
-from activation.settle import CHUNK_ROWS, READERS, look
+from activation.settle import CHUNK_ROWS, READERS, decide, look
 from cartwire import stopping
 from clients.iterable import IterableClient
 
@@ -58,7 +58,10 @@ def look_first(
             ledger.settle(claim.request_id, lost)
             found = list(pool.map(lambda item: _look(client, item), claim.items))
             ledger.settle_unknown(
-                [_decide(item, evidence, unknown_outcome) for item, (evidence, _) in zip(claim.items, found, strict=True)]
+                [
+                    decide(item, evidence, is_dead=False, may_resend=unknown_outcome.get(item.object) == "resend")
+                    for item, (evidence, _) in zip(claim.items, found, strict=True)
+                ]
             )
             narrowed |= {item.item_id: fragment for item, (_, fragment) in zip(claim.items, found, strict=True) if fragment}
     return narrowed
@@ -66,6 +69,8 @@ def look_first(
 
 def narrowing(narrowed: Narrowed, build: Callable[[Sequence[LedgerItem]], bytes]) -> Callable[[Sequence[LedgerItem]], bytes]:
     """An envelope around what is left to send of each row."""
+    if not narrowed:
+        return build
 
     def envelope(items: Sequence[LedgerItem]) -> bytes:
         return build([item.with_fragment(narrowed.get(item.item_id, item.fragment)) for item in items])
@@ -83,11 +88,3 @@ def _look(client: IterableClient, item: LedgerItem) -> tuple[Evidence, bytes | N
     if left is None:
         return Evidence.present, None
     return Evidence.absent, orjson.dumps(left, option=orjson.OPT_SORT_KEYS) if user is not None else None
-
-
-def _decide(item: LedgerItem, found: Evidence, unknown_outcome: Mapping[str, str]) -> Outcome:
-    if found is Evidence.present:
-        return Outcome(item_id=item.item_id, event=Event.accept, reason="read back", is_verified=True)
-    if found is Evidence.unclear and unknown_outcome.get(item.object) != "resend":
-        return Outcome(item_id=item.item_id, event=Event.hold, reason=reasons.OUTCOME_UNKNOWN, is_sticky=True)
-    return Outcome(item_id=item.item_id, event=Event.resend, reason="absent when looked for")

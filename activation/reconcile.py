@@ -109,7 +109,7 @@ def _compare(key: str, expected: _Expected, user: Mapping[str, Any] | None) -> l
         name = field["field"]
         value = None if field["is_removed"] else from_canonical(name, field["type"], field["value"])
         shown = _shown(name, data)
-        if not is_same(value, shown) and not (value == [] and shown is None):
+        if not is_same(value, shown):
             cause = STILL_THERE if value is None else NOT_THERE if shown is None else ANOTHER_VALUE
             found.append(
                 Drift(person_key=key, field=name, cause=cause, accepted_at_ms=field["since_ms"], expected=value, shown=shown)

@@ -78,7 +78,7 @@ def resolve_unknown(
             chunk = items[start : start + CHUNK_ROWS]
             evidence = list(pool.map(lambda item: look(client, item), chunk))
             outcomes = [
-                _decide(item, found, is_dead=run_id is None, may_resend=policy.get(item.object) == "resend")
+                decide(item, found, is_dead=run_id is None, may_resend=policy.get(item.object) == "resend")
                 for item, found in zip(chunk, evidence, strict=True)
             ]
             crash_points.reach("read-back-not-decided")
@@ -118,7 +118,8 @@ def _look_who(client: IterableClient, endpoint: str, sent: Mapping[str, Any]) ->
     return of_user(sent, user) if endpoint == "users/update" else of_deletion(user)
 
 
-def _decide(item: LedgerItem, found: Evidence, *, is_dead: bool, may_resend: bool) -> Outcome:
+def decide(item: LedgerItem, found: Evidence, *, is_dead: bool, may_resend: bool) -> Outcome:
+    """What follows from a look. `is_dead`: the row's run has ended, so that the next diff plans it anew if it is absent."""
     if found is Evidence.present:
         return Outcome(item_id=item.item_id, event=Event.accept, reason="read back", is_verified=True)
     if found is Evidence.unclear and not may_resend:

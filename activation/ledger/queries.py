@@ -12,6 +12,12 @@ from activation.ledger.refused import ROWS_MAX, Refused
 from activation.ledger.runs import Run
 from cartwire.errors import LedgerError
 
+# Of a row of items: its state is not that of its last move, or it is accepted though no request carried it.
+UNEXPLAINED = """
+state <> coalesce((select to_state from transitions where item_id = items.item_id order by seq desc limit 1), planned_state)
+or (state = 'accepted' and not exists (select 1 from attempts where attempts.item_id = items.item_id))
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
@@ -105,14 +111,7 @@ class Queries(Pauses, Persons, Refused):
                     open=row.open,
                 )
         (torn,) = self._db.execute(
-            """
-            select count(*) from items where run_id = ? and (
-                state <> coalesce(
-                    (select to_state from transitions where item_id = items.item_id order by seq desc limit 1), planned_state
-                )
-                or (state = 'accepted' and not exists (select 1 from attempts where attempts.item_id = items.item_id))
-            )
-            """,
+            f"select count(*) from items where run_id = ? and ({UNEXPLAINED})",  # noqa: S608 - a constant of this module
             (run_id,),
         ).fetchone()
         if torn:

@@ -24,3 +24,8 @@ FORGOTTEN = "the person was forgotten at Iterable (GDPR): nothing is sent to the
 GAVE_UP = "gave up after"
 HELD_BY_GUARD = "held by volume guard"
 PAUSED_MEANWHILE = "paused: while this sync ran; `cartwire status` says by whom and why"
+
+
+def is_of_forgotten(reason: str) -> bool:
+    """Whether a row met its end because Iterable has forgotten the person: in its own words or in ours."""
+    return "forgotten" in reason.lower()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cartwire.cli.consent_show import show
-from cartwire.cli.output import as_json, emit_json
+from cartwire.cli.output import as_json, emit_json, owners_file
 from cartwire.errors import ConfigError
 from cartwire.settings import Settings, load_settings
 
@@ -87,13 +87,11 @@ def _store(settings: Settings, statements: list[Statement]) -> tuple[int, int]:
 
 def _write(path: Path, header: list[str], refused: list[Refused]) -> None:
     import csv
-    import os
 
     from ingestion.consent_file import REFUSAL
 
     kept = [place for place, name in enumerate(header) if name not in REFUSAL]
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", newline="", encoding="utf-8") as file:
+    with owners_file(path, newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*(header[place] for place in kept), *REFUSAL])
         for row in refused:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cartwire import clock
-from cartwire.cli.output import as_json, emit_json, of_shadow, table
+from cartwire.cli.output import as_json, emit_json, of_shadow, owners_file, table
 from cartwire.settings import load_settings
 
 if TYPE_CHECKING:
@@ -153,8 +153,6 @@ def _moment(value: datetime) -> str:
 
 def _write(path: Path, people: list[PersonConsent]) -> None:
     """For its owner only: it is one person's data."""
-    import os
-
     from flows.html_page import document, escaped, table
 
     parts = []
@@ -173,6 +171,5 @@ def _write(path: Path, people: list[PersonConsent]) -> None:
             "<h3>What was sent to Iterable, or is about to be</h3>" + table(_WRITES, sent) if sent else "",
         ]
     made = f"Written {_moment(clock.now())}, of what the newest published sync had. Times are UTC."
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with owners_file(path, replaces=True) as file:
         file.write(document("Consent of one person", made, "".join(parts)))

@@ -11,7 +11,7 @@ import click
 
 from cartwire import clock
 from cartwire.cli.moments import Moment
-from cartwire.cli.output import as_json, emit_json, of_shadow, table
+from cartwire.cli.output import as_json, emit_json, of_shadow, owners_file, table
 from cartwire.settings import load_settings
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ _FACTS = ("object", "kind", "rows", "first_at", "last_at")
 _NOT_SENT = ("at", "object", "kind", "state", "reason", "next_step")
 _CONSENT = ("channel", "purpose", "status", "is_messageable", "learned_at")
 _REQUESTS = ("at", "run", "endpoint", "row", "from", "outcome", "sent")
-_LIST_MARK = "\x1f"  # between the elements of a canonical list (macros/fingerprints.sql)
 
 
 @click.command("explain")
@@ -149,13 +148,13 @@ def _change(change: dict[str, Any]) -> str:
 
 
 def _readable(value: str | None) -> str:
-    return "(nothing)" if value is None else value.replace(_LIST_MARK, ", ")
+    from activation.iterable.values import LIST_SEPARATOR
+
+    return "(nothing)" if value is None else value.replace(LIST_SEPARATOR, ", ")
 
 
 def _write(path: Path, people: list[Explanation], at: datetime) -> None:
     """For its owner only: it is one person's data."""
-    import os
-
     from flows.html_page import document, escaped, table
 
     parts = []
@@ -165,6 +164,5 @@ def _write(path: Path, people: list[Explanation], at: datetime) -> None:
             parts.append(f"<h3>{escaped(title)}</h3>" + table(columns, [[row.get(name) for name in columns] for row in rows]))
     if not people:
         parts.append("<p>Nothing was ever planned for this address or id, so nothing was sent.</p>")
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with owners_file(path, replaces=True) as file:
         file.write(document("What was sent to one person", f"As of {at:%Y-%m-%d %H:%M:%S}Z. Times are UTC.", "".join(parts)))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -23,6 +25,14 @@ def emit_json(value: Any) -> None:
     import orjson
 
     click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS, default=str).decode())
+
+
+@contextmanager
+def owners_file(path: Path, *, replaces: bool = False, newline: str | None = None) -> Iterator[TextIO]:
+    """A text file for its owner only, because personal data go into it. Raises: FileExistsError, unless it `replaces`."""
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if replaces else os.O_EXCL)
+    with os.fdopen(os.open(path, flags, 0o600), "w", newline=newline, encoding="utf-8") as file:
+        yield file
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:

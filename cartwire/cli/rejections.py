@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from cartwire.cli.output import as_json, emit_json, of_shadow, table
+from cartwire.cli.output import as_json, emit_json, of_shadow, owners_file, table
 from cartwire.cli.refused_rows import shown, which_rows
 from cartwire.errors import ConfigError
 from cartwire.settings import load_settings
@@ -77,8 +76,7 @@ def _write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """For its owner only: with addresses it is personal data."""
     import orjson
 
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", newline="", encoding="utf-8") as file:
+    with owners_file(path, newline="") as file:
         if path.suffix == ".jsonl":
             file.writelines(f"{orjson.dumps(row, option=orjson.OPT_SORT_KEYS).decode()}\n" for row in rows)
             return

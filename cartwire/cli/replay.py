@@ -63,14 +63,14 @@ def command(chosen: dict[str, Any], outcome_unknown: bool, dry_run: bool, yes: b
 def _stuck(path: Path, which: Which) -> list[dict[str, Any]]:
     """Rows that only a change of their data, or a replay, would send."""
     from activation.ledger.reading import read_only
-    from activation.ledger.reasons import OUTCOME_UNKNOWN
+    from activation.ledger.reasons import OUTCOME_UNKNOWN, is_of_forgotten
     from activation.ledger.refused import ALL_ROWS
 
     if not path.exists():
         return []
     with read_only(path) as ledger:
         found = ledger.rejections(which, with_values=True, rows_max=ALL_ROWS)
-    stuck = [row for row in found if row["is_sticky"] and "forgotten" not in row["reason"].lower()]
+    stuck = [row for row in found if row["is_sticky"] and not is_of_forgotten(row["reason"])]
     return [row for row in stuck if row["state"] == "rejected" or row["reason"] == OUTCOME_UNKNOWN]
 
 
