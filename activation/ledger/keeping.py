@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from activation.ledger.database import open_reader
+from activation.ledger.queries import UNEXPLAINED
 from activation.ledger.runs import Runs
 from cartwire.clock import now
 from cartwire.durable import make_durable
@@ -36,11 +37,6 @@ from found left join planned on planned.run_id = found.run_id and planned.stage 
     and planned.object = found.object and planned.kind = found.kind
 where planned.run_id is null
 """
-UNEXPLAINED = """
-select count(*) from items where
-    state <> coalesce((select to_state from transitions where item_id = items.item_id order by seq desc limit 1), planned_state)
-    or (state = 'accepted' and not exists (select 1 from attempts where attempts.item_id = items.item_id))
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +51,14 @@ class Checked:
     faults: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """The backup as it was checked, and where the former ledger lies now; None if there was none."""
+
+    checked: Checked
+    former: Path | None
+
+
 def backup(ledger: Path, target: Path, progress: Progress = lambda done, total: None) -> Checked:
     """Copy the ledger as of one moment into a new file, also beside a running sync, and check the copy.
 
@@ -64,10 +68,7 @@ def backup(ledger: Path, target: Path, progress: Progress = lambda done, total: 
     if target.exists():
         raise ConfigError(f"{target.name} is there already; name a new file")
     open_reader(ledger).close()
-    partial = target.with_name(f".{target.name}.partial")
-    _remove(partial)
-    try:
-        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    with _fresh_file(target.with_name(f".{target.name}.partial"), "the backup cannot be written") as partial:
         _copy(ledger, partial, progress)
         checked = check(partial)
         if checked.faults:
@@ -75,10 +76,6 @@ def backup(ledger: Path, target: Path, progress: Progress = lambda done, total: 
         make_durable(partial)
         partial.rename(target)
         make_durable(target.parent)
-    except (OSError, sqlite3.Error) as error:
-        raise LedgerError(f"the backup cannot be written ({error}): look at disk and permissions of its folder") from None
-    finally:
-        _remove(partial)
     return checked
 
 
@@ -105,10 +102,10 @@ def check(ledger: Path) -> Checked:
     )
 
 
-def restore(source: Path, ledger: Path, secret: bytes, progress: Progress = lambda done, total: None) -> Path | None:
+def restore(source: Path, ledger: Path, secret: bytes, progress: Progress = lambda done, total: None) -> Restored:
     """Put a backup in the place of the ledger, under the lease. The next runs look at Iterable before they send anything.
 
-    Returns: where the former ledger lies now, None if there was none.
+    At every instant there is a ledger, the former or the restored one: a sync that found none would begin as at go-live.
     Raises: LedgerError where the backup is not sound or of another CARTWIRE_SECRET; nothing has changed then.
     """
     from activation.ledger.store import Ledger  # here, for it loads pyarrow
@@ -116,23 +113,29 @@ def restore(source: Path, ledger: Path, secret: bytes, progress: Progress = lamb
     checked = check(source)
     if checked.faults:
         raise LedgerError(f"this backup is not sound: {checked.faults[0]}")
-    fresh = ledger.with_name(f".{ledger.name}.restored")
-    _remove(fresh)
-    try:
-        ledger.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    with _fresh_file(ledger.with_name(f".{ledger.name}.restored"), "the ledger cannot be restored") as fresh:
         _copy(source, fresh, progress)
         with Ledger.open(fresh, secret) as restored:
             restored.look_first(now())
         make_durable(fresh)
-        former = _set_aside(ledger)
-        fresh.rename(ledger)
+        former = _keep_former(ledger)
+        fresh.replace(ledger)
         make_durable(ledger.parent)
+    return Restored(checked=checked, former=former)
+
+
+@contextmanager
+def _fresh_file(path: Path, what: str) -> Iterator[Path]:
+    """An empty file for its owner only, gone after the block unless it was renamed. Raises: LedgerError where the storage refuses."""
+    _remove(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        yield path
     except (OSError, sqlite3.Error) as error:
-        raise LedgerError(f"the ledger cannot be restored ({error}): look at disk and permissions of its folder") from None
+        raise LedgerError(f"{what} ({error}): look at disk and permissions of its folder") from None
     finally:
-        _remove(fresh)
-    return former
+        _remove(path)
 
 
 def _unaccounted(db: sqlite3.Connection) -> list[str]:
@@ -140,7 +143,7 @@ def _unaccounted(db: sqlite3.Connection) -> list[str]:
         f"run {run_id}: {name}/{kind} planned {planned}, has {rows}, of them {is_open} open"
         for run_id, name, kind, planned, rows, is_open in db.execute(NOT_CONSERVED)
     ]
-    (unexplained,) = db.execute(UNEXPLAINED).fetchone()
+    (unexplained,) = db.execute(f"select count(*) from items where {UNEXPLAINED}").fetchone()  # noqa: S608 - a constant
     if unexplained:
         faults.append(f"{unexplained} rows have a state that their history does not explain")
     if broken := len(db.execute("pragma foreign_key_check").fetchall()):
@@ -155,16 +158,19 @@ def _copy(source: Path, target: Path, progress: Progress) -> None:
         writer.execute("pragma journal_mode = delete")
 
 
-def _set_aside(ledger: Path) -> Path | None:
-    """The present file with all its commits, under another name. One that cannot be opened keeps its log beside it."""
+def _keep_former(ledger: Path) -> Path | None:
+    """A second name for the present file, with all its commits. The log of one that cannot be opened gets another name too: beside
+    another file it would be taken for that one's."""
     if not ledger.exists():
         return None
-    aside = ledger.with_name(f"{ledger.stem}-before-{now():%Y%m%dT%H%M%S}{ledger.suffix}")
-    for suffix in ("-wal", "-shm", ""):
-        part = ledger.with_name(f"{ledger.name}{suffix}")
-        if part.exists():
-            part.rename(aside.with_name(f"{aside.name}{suffix}"))
-    return aside
+    with suppress(sqlite3.Error), closing(sqlite3.connect(ledger)) as db:
+        db.execute("pragma wal_checkpoint(truncate)")
+    former = ledger.with_name(f"{ledger.stem}-before-{now():%Y%m%dT%H%M%S%f}{ledger.suffix}")
+    former.hardlink_to(ledger)
+    for suffix in ("-wal", "-shm"):
+        if (part := ledger.with_name(f"{ledger.name}{suffix}")).exists():
+            part.rename(former.with_name(f"{former.name}{suffix}"))
+    return former
 
 
 def _remove(path: Path) -> None:

@@ -69,17 +69,18 @@ def restore_ledger(file: Path, yes: bool, as_json: bool) -> int:
     from activation.ledger.keeping import check, restore
 
     settings = load_settings()
-    checked = check(file)
     if not yes:
+        checked = check(file)
         text = f"{_sentence(checked)}\nto put it in the place of {settings.ledger.name}: the same command with --yes"
         emit_json({**asdict(checked), "restored": False}) if as_json else click.echo(text)
         return HELD
     with lease(settings.ledger), progress(as_json) as callback:
-        former = restore(file, settings.ledger, settings.secret_bytes, lambda done, total: callback("pages", done, total))
+        done = restore(file, settings.ledger, settings.secret_bytes, lambda done, total: callback("pages", done, total))
+    former = done.former
     if as_json:
-        emit_json({**asdict(checked), "restored": True, "former": former and str(former)})
+        emit_json({**asdict(done.checked), "restored": True, "former": former and str(former)})
     else:
-        click.echo(f"restored; {_sentence(checked)}")
+        click.echo(f"restored; {_sentence(done.checked)}")
         click.echo(f"the former ledger is {former}" if former else "there was no ledger before")
         click.echo("the next `cartwire sync` looks at Iterable before it sends anything")
     return 0

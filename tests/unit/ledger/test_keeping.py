@@ -101,7 +101,7 @@ def test_a_restored_ledger_knows_what_the_backup_knew_and_that_it_has_to_look(ke
     with Ledger.open(kept, SECRET) as ledger:
         ledger.start_run("r2", "test")
         ledger.end_run("r2", "done", 0)
-    former = restore(tmp_path / "backup.sqlite", kept, SECRET)
+    former = restore(tmp_path / "backup.sqlite", kept, SECRET).former
     assert former is not None
     assert (runs_of(former), runs_of(kept)) == (["r1", "r2"], ["r1"])
     with Ledger.open(kept, SECRET) as ledger:
@@ -116,9 +116,26 @@ def test_commits_that_were_not_in_the_file_yet_are_set_aside_with_it(kept: Path,
     code = f"import sqlite3, os; db = sqlite3.connect({str(kept)!r}, isolation_level=None); db.execute({killed!r}); os._exit(0)"
     subprocess.run([sys.executable, "-c", code], check=True)
     assert kept.with_name(f"{kept.name}-wal").stat().st_size > 0
-    former = restore(tmp_path / "backup.sqlite", kept, SECRET)
+    former = restore(tmp_path / "backup.sqlite", kept, SECRET).former
     assert former is not None
     assert (runs_of(former), runs_of(kept)) == (["r1", "r2"], ["r1"])
+
+
+def test_a_restore_that_dies_at_the_last_moment_leaves_the_ledger_that_was_there(kept: Path, tmp_path: Path) -> None:
+    backup(kept, tmp_path / "backup.sqlite")
+    with Ledger.open(kept, SECRET) as ledger:
+        ledger.start_run("r2", "test")
+        ledger.end_run("r2", "done", 0)
+    code = (
+        "import os, signal; from pathlib import Path; from activation.ledger.keeping import restore\n"
+        "Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"restore(Path({str(tmp_path / 'backup.sqlite')!r}), Path({str(kept)!r}), {SECRET!r})"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    assert runs_of(kept) == ["r1", "r2"]
+    assert check(kept).faults == ()
+    restored = restore(tmp_path / "backup.sqlite", kept, SECRET)
+    assert (restored.checked.runs, runs_of(kept)) == (1, ["r1"])
 
 
 def test_another_secrets_backup_changes_nothing(kept: Path, tmp_path: Path) -> None:
