@@ -48,13 +48,23 @@ class OptOutWatch:
 
     Args:
         known_at_ms: when opt-outs were last read, by the load.
+        is_export_left: whether earlier runs and the load left one of this minute's exports; a look that takes what the next
+            load needs would make that load wait.
     """
 
     def __init__(
-        self, ledger: Ledger, client: IterableClient, run_id: str, channels: Sequence[WatchedChannel], *, known_at_ms: int
+        self,
+        ledger: Ledger,
+        client: IterableClient,
+        run_id: str,
+        channels: Sequence[WatchedChannel],
+        *,
+        known_at_ms: int,
+        is_export_left: bool = True,
     ) -> None:
         self._ledger, self._client, self._run_id, self._channels = ledger, client, run_id, channels
         self._known_at_ms = known_at_ms
+        self._is_export_left = is_export_left
         self._is_begun = False
 
     def begin(self) -> None:
@@ -68,7 +78,7 @@ class OptOutWatch:
         Raises: DeliveryError where Iterable cannot be read: nothing may be sent on what is not known.
         """
         is_old = now_ms() - self._known_at_ms >= EVERY_MS
-        if self._is_begun and not is_old:
+        if not is_old and (self._is_begun or not self._is_export_left):
             return 0
         while (wait_s := self._client.wait_s(EXPORT)) > 0:
             if not is_old or stopping.is_requested():

@@ -49,6 +49,7 @@ class Run:
         held: model name → reason it must not be delivered in this run.
         undelivered: of these, the changed models and event models, whose rows therefore stay here.
         watched: which channels of Iterable stand for which consent, for looks at who leaves while the run sends.
+        is_export_left: whether the load left an export of Iterable's four a minute for such a look.
         pauses: the operator's switches as they stood when the stage of everything but withdrawals was to be frozen.
         lost_authorities: kinds whose authority is switched off in the shop → why their rows are held.
         kinds_on_since: kind of fact → since when it is switched on.
@@ -77,6 +78,7 @@ class Run:
     undelivered: dict[str, str] = field(default_factory=dict)
     pauses: tuple[Pause, ...] = ()
     watched: tuple[WatchedChannel, ...] = ()
+    is_export_left: bool = True
     history: dict[str, int] = field(default_factory=dict)
     loaded: dict[str, int] = field(default_factory=dict)
     authorities: dict[str, str] = field(default_factory=dict)

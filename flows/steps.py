@@ -118,7 +118,8 @@ def load(run: Run) -> None:
         report = load_commercetools(run.warehouse, settings, client=source, progress=progress)
         run.loaded = dict(report.rows)
         inbox = waiting(run.ledger, run.warehouse)
-        load_iterable(run.warehouse, settings, client=run.iterable, webhooks=inbox.webhooks)
+        told = load_iterable(run.warehouse, settings, client=run.iterable, webhooks=inbox.webhooks)
+        run.is_export_left = told.exports_left > 0
         load_consent_imports(run.warehouse, settings.state_dir, inbox.imports)
         run.ledger.note_inbox_read(inbox.up_to)
         if run.binds:  # not earlier: a mistyped key must not bind the ledger to nobody
@@ -280,7 +281,9 @@ def _deliver(run: Run, stage: str) -> None:
 
 def _watch(run: Run) -> OptOutWatch:
     known_at_ms = clock.to_ms(run.started_at)  # the load read what people left before that
-    return OptOutWatch(run.ledger, run.iterable, run.run_id, run.watched, known_at_ms=known_at_ms)
+    return OptOutWatch(
+        run.ledger, run.iterable, run.run_id, run.watched, known_at_ms=known_at_ms, is_export_left=run.is_export_left
+    )
 
 
 def fold_outcomes(run: Run) -> None:

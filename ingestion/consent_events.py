@@ -1,7 +1,7 @@
 """Iterable's subscription events into `raw_iterable.consent_events`, within what Iterable allows: four exports a minute per project.
 
 A load takes two of them at most, three at the first look with users and purchases; one more is left to the look before a run's first
-request, which finds what people leave between load and sending. Those of the last minute count. Unsubscribes are read by every load:
+request, which finds what people leave between load and sending. Those of the loads of the last minute count. Unsubscribes are read by every load:
 every medium, an SMS STOP, a spam complaint and a hard bounce write one, unless the person had left already; such a complaint is known when
 its own type is read. Subscribes come next, then the type read longest ago; one that
 waits for an hour goes first and is read whatever is left, so that frequent loads starve none.
@@ -26,6 +26,7 @@ from ingestion.columns import Table
 from ingestion.paging import iso
 
 OVERLAP = timedelta(hours=24)
+EXPORTS_MAX = ENDPOINTS["export/data.json"].calls_max
 EXPORTS_AT_ONCE = ENDPOINTS["export/data.json"].burst_calls
 KEPT_FOR_THE_LAST_LOOK = 1
 WINDOW = timedelta(seconds=ENDPOINTS["export/data.json"].window_s)
@@ -47,16 +48,19 @@ class Cursors:
         self._state = state
         self._now = now
         self._beginning = beginning
+        self.exports_left = 0
 
     def due(self, others: int) -> list[str]:
-        """Types to export now, unsubscribes first, and a note of how many exports this load makes.
+        """Types to export now, unsubscribes first, and a note of how many exports this load makes and leaves.
 
         Args: others: exports of other data that the same load makes.
         """
         exports_at = [moment for moment in self._state.get("exports_at", []) if self._is_recent(moment)]
         budget = EXPORTS_AT_ONCE - KEPT_FOR_THE_LAST_LOOK - len(exports_at) - others
         types = types_due(self._read_until, self._first_look_at, budget, self._now)
-        self._state["exports_at"] = exports_at + [iso(self._now)] * (len(types) + others)
+        exports_at += [iso(self._now)] * (len(types) + others)
+        self._state["exports_at"] = exports_at
+        self.exports_left = max(0, int(EXPORTS_MAX) - len(exports_at))
         return types
 
     def start(self, event_type: str) -> datetime:

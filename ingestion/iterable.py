@@ -190,6 +190,7 @@ class _Load:
         cursors = consent_events.Cursors(self._project, self._now, BEGINNING)
         event_types = cursors.due(others=sum(self._is_unread(table) for table in ("users", "purchases")))
         self._report.requests += len(event_types)
+        self._report.exports_left = cursors.exports_left
         exported = consent_events.export_rows(self._client, cursors, event_types, self._now + AHEAD, self._now)
         yield from self._tables(consent_events.TABLE, chain(self._webhooks, exported))
 

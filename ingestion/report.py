@@ -25,6 +25,7 @@ class LoadReport:
         skipped: optional resource → why it was not read.
         requests: calls made to the source, retries included.
         server_time: the source's clock at the first answer, aware UTC; None where the source shows none.
+        exports_left: of Iterable's exports, how many this minute still allows.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -33,4 +34,5 @@ class LoadReport:
     skipped: dict[str, str] = field(default_factory=dict)
     requests: int = 0
     server_time: datetime | None = None
+    exports_left: int = 0
     elapsed_s: float = 0.0

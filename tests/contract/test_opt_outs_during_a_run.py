@@ -172,6 +172,15 @@ def test_without_a_free_export_a_look_waits_only_where_what_is_known_is_old(worl
     assert exports(world) == 4
 
 
+def test_a_look_leaves_the_last_export_of_a_minute_to_the_next_load_unless_what_is_known_is_old(world: World) -> None:
+    run_id = world.frozen(cart(1))
+    hurried = {"known_at_ms": now_ms(), "is_export_left": False}
+    OptOutWatch(world.ledger, world.client, run_id, [MAIL], **hurried).begin()
+    assert exports(world) == 0
+    OptOutWatch(world.ledger, world.client, run_id, [MAIL], **{**hurried, "known_at_ms": now_ms() - 60_000}).begin()
+    assert exports(world) == 1
+
+
 def test_nothing_leaves_on_what_cannot_be_known(world: World) -> None:
     world.fault("/api/export/data.json", "status", times=None, status=503)
     run_id = world.frozen(cart(1))

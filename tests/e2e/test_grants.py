@@ -90,6 +90,7 @@ def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
     is_by_email = sandbox_process.identity == "email"
     by = "email" if is_by_email else "userId"
     tell("first")
+    environment = {**environment, "CARTWIRE_CLOCK_OFFSET_SECONDS": "60"}  # or its exports would leave none to a look
     changes("said_yes", newsletterOptIn=True)
     changes("slipped_in", newsletterOptIn=True)
     changes("left_late", smsConsent="denied")
