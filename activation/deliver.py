@@ -7,10 +7,11 @@ and rows whose answer was lost, get their turn after the visibility delay, in th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 
 from activation import crash_points
+from activation.as_planned import Sent
 from activation.lane import LaneSender, Progress
 from activation.ledger import reasons
 from activation.ledger.store import Ledger
@@ -46,6 +47,7 @@ def deliver(
     is_shadow: bool = False,
     looks_first: bool = False,
     watch: OptOutWatch | None = None,
+    planned: Container[Sent] | None = None,
     progress: Progress | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> DeliveryReport:
@@ -57,6 +59,7 @@ def deliver(
         looks_first: before anything else look at Iterable for every row but withdrawals and grants (`activation.look_first`).
         is_shadow: send nothing; what passes its claim is settled as accepted, with a mark.
         watch: reads what people leave at Iterable before the first request and between requests; None for the withdrawals.
+        planned: of a plan that is applied: rows of other requests than these are held, withdrawals excepted.
         sleep: waits for the visibility delay; the client waits for its tokens by itself.
         progress: called after each request with (object, rows done, rows of the object).
     Raises: DeliveryError where Iterable refuses the key, is not there, or keeps asking to wait. What was in flight is
@@ -75,7 +78,15 @@ def deliver(
             ledger, client, run_id, stage, visibility_s=visibility_s, unknown_outcome=unknown_outcome or {}, sleep=sleep
         )
     with LaneSender(
-        ledger, client, run_id, stage, progress=progress, is_shadow=is_shadow, between=between, narrowed=narrowed
+        ledger,
+        client,
+        run_id,
+        stage,
+        progress=progress,
+        is_shadow=is_shadow,
+        between=between,
+        narrowed=narrowed,
+        planned=planned,
     ) as sender:
         unsubscriber = Unsubscriber(sender, visibility_s)
         subscriber = Subscriber(sender, visibility_s, before_request=between)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from activation.ledger.store import Ledger
 
 BATCH_ROWS = 100_000
+ORDER = "lane, occurred_at, subject"  # a person's rows as they happened; and the same rows are packed the same way
 RENDER_ROWS = 2_000  # rows whose fields are Python objects at a time
 _SQL = Path(__file__).parent / "sql"
 
@@ -70,6 +71,7 @@ def freeze_stage(
     held_objects: Mapping[str, str],
     test_profiles: bool = False,
     moves_history: bool = True,
+    only: pa.Table | None = None,
     batch_rows: int = BATCH_ROWS,
 ) -> StageCounts:
     """Plan a stage: from here on its rows are counted, and each ends in exactly one state.
@@ -82,14 +84,15 @@ def freeze_stage(
             by the next run. Withdrawals are never held.
         moves_history: set aside what this run is the first to see as history; a stage beside the sync's own leaves that alone.
         test_profiles: only people listed in config/test_profiles.csv may leave; the others are suppressed for this run.
+        only: columns object and subject: all other rows are left out, planned by no one.
     Raises:
         LedgerError: the stage is frozen already or rows break an invariant; nothing is written then.
         ConfigError: test profiles only, and none are listed.
     """
     if test_profiles:
         _demand_test_profiles(conn)
-    volume = stage_volume(conn, ledger, models, held_objects)
-    tables = [_relation(conn, model) for model in models]
+    volume = stage_volume(conn, ledger, models, held_objects, only)
+    tables = [_relation(conn, model, only).order(ORDER) for model in models]
     policy = Policy(
         contracts=contracts,
         held=held_objects,
@@ -141,9 +144,10 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _relation(conn: duckdb.DuckDBPyConnection, model: str) -> duckdb.DuckDBPyRelation:
+def _relation(conn: duckdb.DuckDBPyConnection, model: str, only: pa.Table | None = None) -> duckdb.DuckDBPyRelation:
     try:
-        return conn.table(f"changes.{model}")
+        relation = conn.table(f"changes.{model}")
+        return relation if only is None else relation.join(conn.from_arrow(only), "object, subject", how="semi")
     except duckdb.CatalogException as error:
         raise CartwireError(f"changes.{model} does not exist: the run did not build it; run `dbt build`", model=model) from error
 
@@ -159,12 +163,16 @@ def _only_withdrawals(models: Sequence[str]) -> bool:
 
 
 def stage_volume(
-    conn: duckdb.DuckDBPyConnection, ledger: Ledger, models: Sequence[str], held_objects: Mapping[str, str]
+    conn: duckdb.DuckDBPyConnection,
+    ledger: Ledger,
+    models: Sequence[str],
+    held_objects: Mapping[str, str],
+    only: pa.Table | None = None,
 ) -> VolumeVerdict:
     """What the volume guard says to a stage: it counts what would be sent; rows held for another reason are no flood."""
     changed: Counter[str] = Counter()
     for model in models:
-        rows = _relation(conn, model).filter("verdict = 'send'").aggregate("object, kind, count(*)", "object, kind")
+        rows = _relation(conn, model, only).filter("verdict = 'send'").aggregate("object, kind, count(*)", "object, kind")
         for name, kind, count in rows.fetchall():
             if name not in held_objects and kind not in held_objects:
                 changed[name] += count

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from activation import crash_points
+from activation.as_planned import NotAsPlanned, Sent, only_planned
 from activation.iterable.interpret import RowOutcome, SentRow, Signal, interpret
 from activation.ledger import reasons
 from activation.ledger.machine import Event
@@ -67,7 +68,7 @@ class LaneSender:
     """Sends for one stage of one run; a context manager, because it keeps threads. Counts what it did.
 
     Args: is_shadow: claim and settle as accepted, and send nothing. between: called before each claim. narrowed: what is left to
-        send of rows that Iterable has a part of.
+        send of rows that Iterable has a part of. planned: nothing but these requests may leave, withdrawals excepted; None: all may.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class LaneSender:
         is_shadow: bool = False,
         between: Callable[[], object] = lambda: None,
         narrowed: Narrowed | None = None,
+        planned: Container[Sent] | None = None,
     ) -> None:
         self.ledger, self.client, self.run_id, self.stage = ledger, client, run_id, stage
         self.requests = self.rows = self.throttled = 0
@@ -88,6 +90,7 @@ class LaneSender:
         self._is_shadow = is_shadow
         self._between = between
         self._narrowed = narrowed or {}
+        self._planned = planned
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="deliver")
         self._stop: CartwireError | None = None
         self._throttled_in_a_row = self._unreachable_in_a_row = 0
@@ -170,7 +173,13 @@ class LaneSender:
                 continue
             self._between()
             envelope = narrowing(self._narrowed, one.envelope)
-            claim = self.ledger.claim(uuid.uuid4().hex, endpoint, one.item_ids, envelope, read_at_ms=one.read_at_ms)
+            if self._planned is not None and object_name != WITHDRAWALS:
+                envelope = only_planned(self._planned, endpoint, one.path_values, envelope)
+            try:
+                claim = self.ledger.claim(uuid.uuid4().hex, endpoint, one.item_ids, envelope, read_at_ms=one.read_at_ms)
+            except NotAsPlanned:
+                done += self.ledger.hold_staged(one.item_ids, reasons.NOT_AS_PLANNED)
+                continue
             done += claim.held + claim.suppressed
             if claim.items and self._is_shadow:
                 note([(claim, self._assume(claim), ())])

@@ -1,7 +1,7 @@
-"""`python -m bench [--full | --customers N --orders N | --ledger-items N] [--write]`: what syncs cost in time, memory and requests.
+"""`python -m bench [--full | --customers N --orders N | --ledger-items N | --estimate] [--write]`: what syncs cost in time, memory and requests.
 
 Without numbers: each stage of a first, a changed and an unchanged sync of the demo's shop. With them: a made-up shop that large, or
-`cartwire explain` on a made-up ledger that large.
+`cartwire explain` on a made-up ledger that large. With --estimate: what a plan says of the time sending takes, and the time it takes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 
-from bench import large, large_ledger
+from bench import estimate, large, large_ledger
 from bench.memory import peak_mib, reset_peak
 from bench.page import RESULTS
 from cartwire.cli.processes import installation, sandbox
@@ -38,7 +38,10 @@ def main() -> int:
     parser.add_argument("--customers", type=int, help="a made-up shop with so many customers")
     parser.add_argument("--orders", type=int, help="its orders; default: three per customer")
     parser.add_argument("--ledger-items", type=int, help="a made-up ledger of so many rows: how long explaining a person takes")
+    parser.add_argument("--estimate", action="store_true", help="a plan's estimate against a delivery of several minutes")
     arguments = parser.parse_args()
+    if arguments.estimate:
+        return _estimate(write=arguments.write)
     if arguments.ledger_items:
         return _large_ledger(arguments.ledger_items, write=arguments.write)
     if arguments.customers:
@@ -71,6 +74,15 @@ def _large_ledger(items: int, *, write: bool) -> int:
     print(json.dumps(facts, indent=2))
     if write:
         _keep(f"ledger-{items}", facts)
+    return 0
+
+
+def _estimate(*, write: bool) -> int:
+    measured = estimate.measure({"users": 20_000, "purchases": 5_000, "carts": 8_000, "events": 20_000}, say=print)
+    facts = {"command": "make bench ARGS='--estimate --write'", **_machine(), **measured}
+    print(json.dumps(facts, indent=2))
+    if write:
+        _keep("estimate", facts)
     return 0
 
 

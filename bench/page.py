@@ -26,12 +26,14 @@ _COLUMNS = (
 
 
 def bench_page(results: Path = RESULTS) -> str:
-    """Markdown: one table per kept result of a large shop, one paragraph per kept result of a large ledger."""
+    """Markdown: one table per kept result of a large shop, one paragraph per kept result of a large ledger and of a plan's estimate."""
     parts = ["# Measurements\n", _INTRO]
     for path in sorted(results.glob("large-*.json")):
         parts.append(_table(json.loads(path.read_text())))
     for path in sorted(results.glob("ledger-*.json")):
         parts.append(_of_ledger(json.loads(path.read_text())))
+    if (path := results / "estimate.json").exists():
+        parts.append(_of_estimate(json.loads(path.read_text())))
     return "\n".join(parts)
 
 
@@ -54,6 +56,15 @@ def _of_ledger(result: dict[str, Any]) -> str:
         f"`cartwire explain`, whole processes about {alone['asked']} people: median {alone['p50_s']} s, at most {alone['max_s']} s; beside a"
         f" writer that commits all the time: median {beside['p50_s']} s, at most {beside['max_s']} s. The file takes"
         f" {result['mib_per_million_items']:,} MiB per million rows.\n"
+    )
+
+
+def _of_estimate(result: dict[str, Any]) -> str:
+    rows = ", ".join(f"{count:,} {name}" for name, count in result["rows"].items())
+    return (
+        f"## A plan's estimate\n\n`{result['command']}`, {result['date']}, commit {result['commit']}, {result['machine']}.\n\n"
+        f"{rows} in {result['requests']:,} requests: {result['estimated_s']:,.0f} s estimated by `cartwire plan --out`, {result['taken_s']:,.0f} s"
+        f" taken with the limits on ({result['taken_per_estimated']:.2f} of it).\n"
     )
 
 

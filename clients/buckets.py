@@ -32,8 +32,7 @@ class Bucket:
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,  # spreads retries, guards nothing
     ) -> None:
-        room = max(endpoint.calls_max - endpoint.burst_calls, endpoint.calls_max * 0.5)
-        self.rate_max = min(endpoint.calls_max * rate_share, room) / endpoint.window_s
+        self.rate_max = _rate_max(endpoint, rate_share)
         self.rate = self.rate_max
         self._burst = float(endpoint.burst_calls)
         self._tokens = self._burst
@@ -85,6 +84,17 @@ class Bucket:
         with self._lock:
             self._throttled_in_a_row = 0
             self.rate = min(self.rate_max, self.rate + self.rate_max * RECOVERY_PER_CALL)
+
+
+def seconds_for(endpoint: Endpoint, calls: int, rate_share: float) -> float:
+    """After a silence, from the first of so many calls to the last, where nothing but the limit holds them up."""
+    return max(0, calls - endpoint.burst_calls) / _rate_max(endpoint, rate_share)
+
+
+def _rate_max(endpoint: Endpoint, rate_share: float) -> float:
+    """Calls per second."""
+    room = max(endpoint.calls_max - endpoint.burst_calls, endpoint.calls_max * 0.5)
+    return min(endpoint.calls_max * rate_share, room) / endpoint.window_s
 
 
 def make_buckets(

@@ -110,7 +110,7 @@ class IterableClient:
         if self._is_read_only:
             raise DeliveryError("this client reads only: nothing was sent", endpoint=endpoint_name)
         endpoint = ENDPOINTS[endpoint_name]
-        return self._call(endpoint, _path(endpoint, path_values), content=body)
+        return self._call(endpoint, path_of(endpoint, path_values), content=body)
 
     # -- reads -------------------------------------------------------------------------------------------------------
 
@@ -195,7 +195,7 @@ class IterableClient:
 
         def ask() -> Answer:
             self._buckets[endpoint.quota_key].take()
-            answer = self._call(endpoint, _path(endpoint, path_values or {}), params=params, timeout=timeout)
+            answer = self._call(endpoint, path_of(endpoint, path_values or {}), params=params, timeout=timeout)
             _raise_if_temporary(answer)
             return answer
 
@@ -289,7 +289,8 @@ def _answer(response: httpx.Response, elapsed_s: float) -> Answer:
     return Answer(status=response.status_code, headers=headers, body=response.content, elapsed_s=elapsed_s)
 
 
-def _path(endpoint: Endpoint, values: Mapping[str, str]) -> str:
+def path_of(endpoint: Endpoint, values: Mapping[str, str]) -> str:
+    """The endpoint's path, its braces filled with these values, quoted."""
     return endpoint.path.format(**{name: quote(value, safe="") for name, value in values.items()})
 
 

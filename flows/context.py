@@ -18,7 +18,9 @@ from cartwire.warehouse import open_warehouse
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
+    from activation.as_planned import Sent
     from activation.ledger.pauses import Pause
     from activation.ledger.store import Ledger
     from activation.opt_out_watch import WatchedChannel
@@ -35,6 +37,14 @@ def no_progress(step: str, done: int, total: int | None) -> None:
     """For runs nobody watches."""
 
 
+@dataclass(frozen=True)
+class Applying:
+    """What an applied plan lets through. `rows`: columns object and subject."""
+
+    rows: pa.Table
+    requests: frozenset[Sent]
+
+
 @dataclass
 class Run:
     """One sync from lease to report. Steps read and write it; nothing else holds run state.
@@ -49,6 +59,7 @@ class Run:
         held: model name → reason it must not be delivered in this run.
         undelivered: of these, the changed models and event models, whose rows therefore stay here.
         watched: which channels of Iterable stand for which consent, for looks at who leaves while the run sends.
+        applied: of a plan that this run applies: all that may be frozen and leave.
         is_export_left: whether the load left an export of Iterable's four a minute for such a look.
         pauses: the operator's switches as they stood when the stage of everything but withdrawals was to be frozen.
         lost_authorities: kinds whose authority is switched off in the shop → why their rows are held.
@@ -79,6 +90,7 @@ class Run:
     pauses: tuple[Pause, ...] = ()
     watched: tuple[WatchedChannel, ...] = ()
     is_export_left: bool = True
+    applied: Applying | None = None
     history: dict[str, int] = field(default_factory=dict)
     loaded: dict[str, int] = field(default_factory=dict)
     authorities: dict[str, str] = field(default_factory=dict)

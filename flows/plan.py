@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from activation.routes import IDENTITY_ROUTES, ROUTES
 from activation.verdicts import Policy, Verdict, judge
 from cartwire.masking import mask_email
 from cartwire.settings import REPOSITORY, Settings
+from clients.buckets import seconds_for
 from clients.endpoints import ENDPOINTS, Endpoint
 from flows.context import Progress, Run, no_progress
 from flows.run import open_run
@@ -81,10 +82,11 @@ def plan(
     in_clear: bool = False,
     wait_s: float = 0.0,
     let_go: Sequence[tuple[str, str]] = (),
+    then: Callable[[Run, Plan], object] | None = None,
 ) -> Plan:
     """Load, build and judge as a sync would, then stop before anything is frozen. Binds nothing, writes to no API.
 
-    Args: let_go: (object, subject) of refused rows, as if a replay had let them go.
+    Args: let_go: (object, subject) of refused rows, as if a replay had let them go. then: called while what was built is still there.
     Raises: what `sync` raises before its delivery.
     """
     with open_run(settings, trigger="plan", progress=progress, wait_s=wait_s, bind=False) as run:
@@ -92,7 +94,10 @@ def plan(
         with rehearsed(run.warehouse, let_go):
             load(run)
             build(run)
-            return planned(run, in_clear=in_clear)
+            found = planned(run, in_clear=in_clear)
+            if then:
+                then(run, found)
+            return found
 
 
 def planned(run: Run, *, in_clear: bool = False) -> Plan:
@@ -140,7 +145,7 @@ def _kinds(
                 reasons=dict(reasons.most_common()),
                 people=len(set(keys)),
                 requests=requests,
-                minutes=_minutes(endpoint, requests, settings.rate_share),
+                minutes=round(seconds_for(endpoint, requests, settings.rate_share) / 60, 2),
                 fields=_fields(staged),
                 may_trigger=_may_trigger(name, kind, staged, contracts.get((name, kind))),
                 examples=_examples(staged, in_clear),
@@ -161,10 +166,6 @@ def _requests(endpoint: Endpoint, person_keys: list[str]) -> int:
     turns = Counter(Counter(person_keys).values())
     sizes = [sum(people for rows, people in turns.items() if rows > turn) for turn in range(max(turns, default=0))]
     return sum(math.ceil(size / endpoint.rows_max) for size in sizes)
-
-
-def _minutes(endpoint: Endpoint, requests: int, share: float) -> float:
-    return round(requests * endpoint.window_s / (endpoint.calls_max * share) / 60, 2)
 
 
 def _fields(staged: pa.Table) -> dict[str, int]:

@@ -67,18 +67,23 @@ def sync(
     """
     with open_run(settings, trigger=trigger, only_test_profiles=only_test_profiles, wait_s=wait_s, progress=progress) as run:
         run.ledger.recover()
-        run.ledger.start_run(run.run_id, "shadow" if settings.shadow else trigger)
-        try:
-            (walk or walk_steps)(run)
-        except BaseException as error:
-            code = error.exit_code if isinstance(error, CartwireError) else 1
-            run.ledger.end_run(run.run_id, "failed", code, {"error": type(error).__name__})
-            raise
-        report = make_report(run)
-        if report.exit_code in HELD_NOTHING and not only_test_profiles:
-            run.ledger.has_looked()
-        run.ledger.end_run(run.run_id, "done", report.exit_code, report.as_dict())
-        return report
+        return recorded(run, walk or walk_steps)
+
+
+def recorded(run: Run, walk: Callable[[Run], None]) -> RunReport:
+    """Walk, with the run in the ledger from its start to its report; failed where the walk raises."""
+    run.ledger.start_run(run.run_id, "shadow" if run.settings.shadow else run.trigger)
+    try:
+        walk(run)
+    except BaseException as error:
+        code = error.exit_code if isinstance(error, CartwireError) else 1
+        run.ledger.end_run(run.run_id, "failed", code, {"error": type(error).__name__})
+        raise
+    report = make_report(run)
+    if report.exit_code in HELD_NOTHING and not run.only_test_profiles:
+        run.ledger.has_looked()
+    run.ledger.end_run(run.run_id, "done", report.exit_code, report.as_dict())
+    return report
 
 
 def walk_steps(run: Run) -> None:

@@ -15,7 +15,7 @@ from activation.data_docs import build_data_docs
 from activation.deliver import deliver
 from activation.field_types import conflicts
 from activation.fold import fold, rebuild_delivered
-from activation.freeze import freeze_stage
+from activation.freeze import StageCounts, freeze_stage
 from activation.lists import check_list_sources, create_missing
 from activation.opt_out_watch import OptOutWatch, watched_channels
 from activation.publish import publish_ledger_views, publish_marts
@@ -152,8 +152,21 @@ def send_withdrawals(run: Run) -> None:
     if _is_still(run):
         return
     build_withdrawals(run.settings)
+    deliver_withdrawals(run)
+
+
+def deliver_withdrawals(run: Run) -> None:
+    """Freeze and send the withdrawals that were built."""
     read_iterable_ids(run.warehouse, run.ledger)
-    counts = freeze_stage(
+    if stage_withdrawals(run).planned:
+        run.is_settled = False
+        run.close_warehouse()
+        _deliver(run, WITHDRAWALS)
+
+
+def stage_withdrawals(run: Run) -> StageCounts:
+    """Their rows into the ledger."""
+    return freeze_stage(
         run.warehouse,
         run.ledger,
         run.run_id,
@@ -162,11 +175,25 @@ def send_withdrawals(run: Run) -> None:
         load_contracts(REPOSITORY / "models"),
         held_objects={},
         test_profiles=run.only_test_profiles,
+        only=run.applied.rows if run.applied else None,
     )
-    if counts.planned:
-        run.is_settled = False
-        run.close_warehouse()
-        _deliver(run, WITHDRAWALS)
+
+
+def stage_rest(run: Run, *, moves_history: bool = True) -> StageCounts:
+    """All other rows that may be delivered, gated, into the ledger."""
+    contracts = load_contracts(REPOSITORY / "models")
+    return freeze_stage(
+        run.warehouse,
+        run.ledger,
+        run.run_id,
+        THE_REST,
+        [model for model in MODELS_OF_THE_REST if model in run.built],
+        contracts,
+        held_objects=held_objects(run, contracts),
+        test_profiles=run.only_test_profiles,
+        moves_history=moves_history,
+        only=run.applied.rows if run.applied else None,
+    )
 
 
 def make_lists(run: Run) -> None:
@@ -211,17 +238,7 @@ def freeze(run: Run) -> None:
     if run.still_since or any(pause.is_full for pause in run.pauses):
         run.close_warehouse()
         return
-    contracts = load_contracts(REPOSITORY / "models")
-    counts = freeze_stage(
-        run.warehouse,
-        run.ledger,
-        run.run_id,
-        THE_REST,
-        [model for model in MODELS_OF_THE_REST if model in run.built],
-        contracts,
-        held_objects=held_objects(run, contracts),
-        test_profiles=run.only_test_profiles,
-    )
+    counts = stage_rest(run, moves_history=run.applied is None)
     run.history = dict(counts.history)
     run.watched = watched_channels(run.warehouse)
     if run.is_settled and not (run.held or run.failed_tests or counts.planned or counts.history):
@@ -274,6 +291,7 @@ def _deliver(run: Run, stage: str) -> None:
         is_shadow=run.settings.shadow,
         looks_first=run.ledger.looks_first(),
         watch=_watch(run) if stage == THE_REST else None,
+        planned=run.applied.requests if run.applied else None,
         progress=run.progress,
         sleep=run.sleep,
     )

@@ -94,10 +94,14 @@ def migrate(db: sqlite3.Connection, migrations: Path = MIGRATIONS) -> int:
 
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """All of the block or nothing, durable at the end.
+    """All of the block or nothing, durable at the end; within `undone` all or nothing until that undoes it.
 
     Raises: LedgerError where the storage takes nothing more: disk full, read-only, failing.
     """
+    if db.in_transaction:
+        with _savepoint(db):
+            yield db
+        return
     try:
         db.execute("begin immediate")
         yield db
@@ -113,6 +117,30 @@ def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     except BaseException:
         _roll_back(db)
         raise
+
+
+@contextmanager
+def undone(db: sqlite3.Connection) -> Iterator[None]:
+    """Nothing of what the block writes is left afterwards, whatever happens. Other writers wait, readers do not."""
+    db.execute("begin immediate")
+    try:
+        yield
+    finally:
+        _roll_back(db)
+
+
+@contextmanager
+def _savepoint(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("savepoint inner")
+    try:
+        yield
+    except BaseException:
+        if db.in_transaction:
+            db.execute("rollback to inner")
+        raise
+    finally:
+        if db.in_transaction:
+            db.execute("release inner")
 
 
 def _roll_back(db: sqlite3.Connection) -> None:

@@ -18,9 +18,10 @@ from activation.ledger.recovery import Recovering
 from activation.ledger.refused import Replaying
 from activation.ledger.runs import Runs
 from activation.ledger.staging import Staging
+from activation.ledger.trying import Trying
 
 
-class Ledger(Runs, Pausing, Freezing, Inbox, Staging, Recovering, Replaying, Queries, Folding):
+class Ledger(Runs, Pausing, Freezing, Inbox, Staging, Recovering, Replaying, Trying, Queries, Folding):
     """The writing side of a run."""
 
     @classmethod

@@ -22,6 +22,7 @@ from cartwire.masking import install_logging, mask
 VERBS = {
     "sync": "Load, build, gate and send what changed, once.",
     "plan": "Show what a sync would send now; sends nothing.",
+    "apply": "Send exactly what a plan says, or nothing where the world has moved.",
     "sweep": "Find and mark what was deleted in commercetools without a word.",
     "smoke": "Try the whole way with one test profile, and read each step back.",
     "status": "Recent runs, what is held, how old the last complete sync is.",

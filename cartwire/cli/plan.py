@@ -2,30 +2,91 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from cartwire.cli.output import as_json, emit_json, progress, table
-from cartwire.settings import load_settings
+from cartwire.cli.output import as_json, emit_json, owners_file, progress, table
+from cartwire.settings import REPOSITORY, load_settings
 
 if TYPE_CHECKING:
+    from flows.context import Run
     from flows.plan import Plan
+    from flows.plan_file import Totals
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command("plan")
-@click.option("--show-addresses", is_flag=True, help="Print e-mail addresses in clear. They are masked otherwise.")
+@click.option(
+    "--out", type=_FILE, metavar="FILE", help="Write every request to the byte, for `cartwire apply`. It holds personal data."
+)
+@click.option("--page", type=_FILE, metavar="FILE.html", help="Write what each person would get, before and after, as a page.")
+@click.option(
+    "--show-addresses", is_flag=True, help="Show e-mail addresses in clear, here and on the page. They are masked otherwise."
+)
+@click.option("--show-values", is_flag=True, help="Show on the page what fields hold before and after: people's own data.")
 @click.option(
     "--wait", "wait_s", type=click.IntRange(0), default=0, metavar="SECONDS", help="Wait for a running sync to end first."
 )
 @as_json
-def command(show_addresses: bool, wait_s: int, as_json: bool) -> None:
-    """Show what a sync would send now: people, requests, minutes, fields, and what may fire. Sends nothing, binds nothing."""
+def command(out: Path | None, page: Path | None, show_addresses: bool, show_values: bool, wait_s: int, as_json: bool) -> None:
+    """Show what a sync would send now: people, requests, minutes, fields, and what may fire. Sends nothing, binds nothing.
+
+    With --out the plan can be read line by line, kept, and applied as it is: `cartwire apply FILE`.
+    """
     from flows.plan import plan
 
+    written: list[Totals] = []
+
+    def write(run: Run, found: Plan) -> None:
+        if out or page:
+            written.append(_write(run, found, out, page, show_addresses, show_values))
+
     with progress(as_json) as callback:
-        found = plan(load_settings(), progress=callback, in_clear=show_addresses, wait_s=wait_s)
-    emit_json(found.as_dict()) if as_json else click.echo(text_of(found))
+        found = plan(load_settings(), progress=callback, in_clear=show_addresses, wait_s=wait_s, then=write)
+    if as_json:
+        emit_json({**found.as_dict(), **(asdict(written[0]) if written else {})})
+        return
+    click.echo(text_of(found))
+    for totals in written:
+        click.echo(f"\n{totals.requests:,} requests in all; to send them takes about {_span(totals.seconds)}")
+    if out:
+        click.echo(f"to send exactly these: cartwire apply {out}")
+
+
+def _write(run: Run, found: Plan, out: Path | None, page: Path | None, show_addresses: bool, show_values: bool) -> Totals:
+    from activation.contracts import load_contracts
+    from flows import plan_file, plan_page
+    from flows.apply import header_of, trial_of
+
+    header = header_of(run)
+    models = {pair: contract.model for pair, contract in load_contracts(REPOSITORY / "models").items()}
+    with trial_of(run) as trial:
+        with _whole(out) if out else Path(os.devnull).open("w") as file:
+            totals = plan_file.write(file, header, trial, models, run.settings)
+        if page:
+            with _whole(page) as file:
+                made_at = str(header["made_at"])
+                file.write(plan_page.page(found, trial, made_at, show_addresses=show_addresses, show_values=show_values))
+    return totals
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[TextIO]:
+    """A file for its owner only, that takes its name when it is complete."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with owners_file(partial, replaces=True) as file:
+            yield file
+        partial.rename(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def text_of(plan: Plan) -> str:
@@ -64,3 +125,7 @@ def text_of(plan: Plan) -> str:
     if plan.history:
         lines.append("\nset aside as history: " + ", ".join(f"{rows} {kind}" for kind, rows in plan.history.items()))
     return "\n".join(lines)
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 100 else f"{seconds / 60:.1f} minutes"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clients.buckets import Bucket, make_buckets
+from clients.buckets import Bucket, make_buckets, seconds_for
 from clients.endpoints import ENDPOINTS, AfterLoss, Endpoint
 
 
@@ -31,6 +31,16 @@ def test_no_window_of_any_endpoint_sees_more_calls_than_its_limit(name: str, sha
         calls.append(time.now_s)
     for start in calls:
         assert sum(start <= at < start + endpoint.window_s - 1e-6 for at in calls) <= endpoint.calls_max
+
+
+@pytest.mark.parametrize("name", sorted(ENDPOINTS))
+@pytest.mark.parametrize("calls", [1, 25, 1_000])
+def test_an_estimate_is_what_the_bucket_then_takes(name: str, calls: int) -> None:
+    time = Time()
+    bucket = bucket_of(ENDPOINTS[name], time)
+    for _ in range(calls):
+        bucket.take()
+    assert time.now_s - 100 == pytest.approx(seconds_for(ENDPOINTS[name], calls, 0.7), rel=1e-6, abs=1e-6)
 
 
 def test_a_429_pauses_for_as_long_as_asked_and_halves_the_rate() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from activation.contracts import Column, Contract, FieldType
@@ -290,3 +292,18 @@ def test_each_kind_of_event_meets_the_rules_of_its_own_contract(conn: duckdb.Duc
         points["dan"]: {"schemaVersion": 1},
     }
     assert sorted((gate.kind, gate.rows) for gate in counts.gates) == [("order_refunded", 1), ("points_won", 3)]
+
+
+def test_facts_are_frozen_as_they_happened_whatever_order_the_build_left_them_in(
+    conn: duckdb.DuckDBPyConnection, ledger: Ledger
+) -> None:
+    for number in (3, 1, 2):
+        add_change(conn, "changed_purchases", f"p{number}", occurred_at=MOMENT - timedelta(hours=number))
+    freeze(conn, ledger)
+    assert stored(ledger, "select person_key from items order by item_id") == [("key-p3",), ("key-p2",), ("key-p1",)]
+
+
+def test_of_chosen_rows_nothing_else_is_planned_or_counted_by_the_guard(conn: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
+    flood(conn, 3)
+    chosen = pa.table({"object": ["carts", "carts"], "subject": ["key-p0", "key-p2"]})
+    assert freeze(conn, ledger, only=chosen).states == {("carts", "carts", "staged"): 2}
