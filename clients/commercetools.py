@@ -22,6 +22,7 @@ import orjson
 from cartwire import __version__
 from cartwire.errors import ConfigError, SourceError
 from cartwire.settings import Settings
+from clients import tls
 from clients.commercetools_errors import NotJson, api_refusal, auth_refusal, given_up, graphql_data
 from clients.retry import RETRY_STATUSES, RetryPolicy, Transient, retry_after_s
 
@@ -103,7 +104,7 @@ class CommercetoolsClient:
         self._sleep = sleep
         self._token = ""
         self._token_until = 0.0
-        self._http = httpx.Client(timeout=timeouts, headers={"User-Agent": f"cartwire/{__version__}"})
+        self._http = httpx.Client(verify=tls.context(), timeout=timeouts, headers={"User-Agent": f"cartwire/{__version__}"})
 
     @classmethod
     def from_settings(cls, settings: Settings, *, retry: RetryPolicy | None = None) -> CommercetoolsClient:

@@ -20,6 +20,7 @@ import orjson
 from pydantic import SecretStr
 
 from cartwire.errors import DeliveryError, Throttled
+from clients import tls
 from clients.answers import Answer, Fault, asked_wait_s, refused_key
 from clients.buckets import Bucket, make_buckets
 from clients.endpoints import ENDPOINTS, Endpoint
@@ -69,6 +70,7 @@ class IterableClient:
             base_url=settings.iterable_api_url,
             headers={"Api-Key": settings.iterable_api_key.get_secret_value(), "Content-Type": "application/json"},
             timeout=TIMEOUT,
+            verify=tls.context(),
             limits=httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=KEEPALIVE_S),
         )
 

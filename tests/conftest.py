@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from cartwire.settings import REPOSITORY, Settings
+from tests.http import HTTP
 
 OURS = ("CARTWIRE_", "CTP_", "ITERABLE_", "PREFECT_API", "DBT_")
 FOLDERS: list[Path] = []
@@ -57,13 +57,13 @@ class Sandbox:
     def reset(self) -> None:
         """Both sides back to the documents, no faults, no clock offset."""
         for url in (self.commercetools_url, self.iterable_url):
-            httpx.post(f"{url}/_sandbox/reset", timeout=60).raise_for_status()
+            HTTP.post(f"{url}/_sandbox/reset").raise_for_status()
         self.admin("iterable", "POST", "settings", {"identity": self.identity})
 
     def admin(self, side: str, method: str, path: str, body: Any = None) -> Any:
         """Call `/_sandbox/<path>` of `commercetools` or `iterable`; answers the parsed JSON."""
         url = self.commercetools_url if side == "commercetools" else self.iterable_url
-        response = httpx.request(method, f"{url}/_sandbox/{path}", json=body, timeout=120)
+        response = HTTP.request(method, f"{url}/_sandbox/{path}", json=body)
         response.raise_for_status()
         return response.json() if response.content else None
 

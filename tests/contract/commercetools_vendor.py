@@ -15,6 +15,7 @@ import httpx
 import orjson
 import pytest
 
+from clients import tls
 from sandbox.clock import Clock
 from sandbox.commercetools.app import create_app
 from sandbox.commercetools.options import Options
@@ -103,7 +104,7 @@ class Vendor:
 
     def __init__(self, url: str, store: Store, clock: Clock) -> None:
         self.store, self.clock = store, clock
-        self.client = httpx.Client(base_url=url, timeout=30)
+        self.client = httpx.Client(base_url=url, verify=tls.context(), timeout=30)
 
     def reset(self) -> None:
         self.clock.offset_seconds = 0.0

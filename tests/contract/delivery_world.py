@@ -19,6 +19,7 @@ from activation.ledger.items import ConsentRow, NewItem
 from activation.ledger.refused import Which
 from activation.ledger.store import Ledger
 from cartwire.clock import now_ms
+from clients import tls
 from clients.endpoints import ENDPOINTS
 from clients.iterable import IterableClient
 from clients.retry import RetryPolicy
@@ -48,7 +49,7 @@ class World:
         self.url = servers.urls["iterable"]
         self.path = folder / "ledger.sqlite"
         self.ledger = Ledger.open(self.path, SECRET)
-        self.vendor = httpx.Client(base_url=self.url, timeout=30)
+        self.vendor = httpx.Client(base_url=self.url, verify=tls.context(), timeout=30)
         self.client = self.new_client()
         self.slept_s = 0.0
         self._clock, self._monkeypatch = clock, monkeypatch

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from clients import tls
 from sandbox.clock import Clock
 from sandbox.faults import FaultPlan
 from sandbox.iterable.app import create_app
@@ -23,7 +24,7 @@ class Vendor:
     def __init__(self, url: str, project: Project, clock: Clock) -> None:
         self.project = project
         self.key = project.options.api_key
-        self.client = httpx.Client(base_url=url, headers={"Api-Key": self.key}, timeout=30)
+        self.client = httpx.Client(base_url=url, headers={"Api-Key": self.key}, verify=tls.context(), timeout=30)
         self._clock = clock
         self.tick_s = 0.0
 

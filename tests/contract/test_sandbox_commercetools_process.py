@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.contract.commercetools_vendor import FIRST, write_documents
+from tests.http import HTTP
 
 FACTS = {
     "commercetools_url",
@@ -62,13 +62,13 @@ def test_it_tells_in_one_line_where_both_servers_listen_and_stops_when_told(docu
         assert facts.keys() == FACTS
         assert facts["pid"] == child.pid
         for url in (facts["commercetools_url"], facts["iterable_url"]):
-            assert httpx.get(f"{url}/_sandbox/clock").json()["offset_seconds"] == 86_400
+            assert HTTP.get(f"{url}/_sandbox/clock").json()["offset_seconds"] == 86_400
         form = {"grant_type": "client_credentials", "scope": facts["scopes"]}
         auth = (facts["client_id"], facts["client_secret"])
-        token = httpx.post(f"{facts['auth_url']}/oauth/token", data=form, auth=auth).json()["access_token"]
+        token = HTTP.post(f"{facts['auth_url']}/oauth/token", data=form, auth=auth).json()["access_token"]
         orders = f"{facts['commercetools_url']}/{facts['project_key']}/orders"
-        assert httpx.get(orders, headers={"Authorization": f"Bearer {token}"}).json()["total"] == 25
-        channels = httpx.get(f"{facts['iterable_url']}/api/channels", headers={"Api-Key": facts["iterable_api_key"]})
+        assert HTTP.get(orders, headers={"Authorization": f"Bearer {token}"}).json()["total"] == 25
+        channels = HTTP.get(f"{facts['iterable_url']}/api/channels", headers={"Api-Key": facts["iterable_api_key"]})
         assert channels.status_code == 200
         child.terminate()
         assert child.wait(20) == 0
@@ -78,8 +78,8 @@ def test_it_never_changes_the_documents_file(documents: Path) -> None:
     before = hashlib.sha256(documents.read_bytes()).hexdigest()
     with started("--documents", documents) as (child, facts):
         url = facts["commercetools_url"]
-        assert httpx.delete(f"{url}/_sandbox/documents/customers/{FIRST}").status_code == 200
-        assert httpx.post(f"{url}/_sandbox/touch").json()["touched"] > 0
+        assert HTTP.delete(f"{url}/_sandbox/documents/customers/{FIRST}").status_code == 200
+        assert HTTP.post(f"{url}/_sandbox/touch").json()["touched"] > 0
         child.terminate()
         child.wait(20)
     assert hashlib.sha256(documents.read_bytes()).hexdigest() == before
@@ -99,7 +99,7 @@ def test_it_ends_with_the_process_that_wanted_it(documents: Path) -> None:
 
 def test_the_shop_day_needs_documents_with_a_cast(documents: Path) -> None:
     with started("--documents", documents) as (_, facts):
-        answer = httpx.post(f"{facts['commercetools_url']}/_sandbox/shop-day", json={"at": None})
+        answer = HTTP.post(f"{facts['commercetools_url']}/_sandbox/shop-day", json={"at": None})
         assert answer.status_code == 400
         assert "shop day" in answer.json()["error"]
 

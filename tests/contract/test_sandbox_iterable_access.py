@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from tests.http import HTTP
+
 if TYPE_CHECKING:
     from tests.contract.iterable_vendor import Vendor
 
@@ -14,7 +16,7 @@ pytest_plugins = ("tests.contract.iterable_vendor",)
 
 
 def test_a_call_without_a_key_is_401_bad_api_key(iterable_vendor: Vendor) -> None:
-    answer = httpx.get(f"{iterable_vendor.client.base_url}/api/channels")
+    answer = HTTP.get(f"{iterable_vendor.client.base_url}/api/channels")
     assert (answer.status_code, answer.json()["code"]) == (401, "BadApiKey")
     assert answer.json().keys() == {"msg", "code", "params"}
 
@@ -28,7 +30,7 @@ def test_a_wrong_key_is_401_even_where_the_code_says_success(iterable_vendor: Ve
 
 @pytest.mark.parametrize("header", ["Api-Key", "Api_Key"])
 def test_both_spellings_of_the_key_header_are_taken(iterable_vendor: Vendor, header: str) -> None:
-    answer = httpx.get(f"{iterable_vendor.client.base_url}/api/channels", headers={header: iterable_vendor.key})
+    answer = HTTP.get(f"{iterable_vendor.client.base_url}/api/channels", headers={header: iterable_vendor.key})
     assert answer.status_code == 200
 
 

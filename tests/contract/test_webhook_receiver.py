@@ -23,6 +23,7 @@ from activation.ledger.store import Ledger
 from cartwire.person import person_key
 from cartwire.settings import REPOSITORY
 from tests.conftest import SECRET
+from tests.http import HTTP
 from tests.unit.test_settings import GOOD
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Receiver:
     def post(self, body: Any = None, *, content: bytes | None = None, secret: str | None = SHARED) -> httpx.Response:
         headers = {"X-Cartwire-Secret": secret} if secret is not None else {}
         raw = content if content is not None else json.dumps(body).encode()
-        return httpx.post(self.url, content=raw, headers=headers, timeout=60)
+        return HTTP.post(self.url, content=raw, headers=headers, timeout=60)
 
     def stop(self) -> int:
         self.child.send_signal(signal.SIGTERM)
@@ -91,7 +92,7 @@ class Receiver:
         return [channel for (channel,) in self.rows("select channel from consent where is_messageable = 1 order by 1")]
 
     def counts(self) -> dict[str, Any]:
-        counts: dict[str, Any] = httpx.get(self.health_url, timeout=60).json()
+        counts: dict[str, Any] = HTTP.get(self.health_url, timeout=60).json()
         return counts
 
 
@@ -130,7 +131,7 @@ def test_a_subscribe_is_kept_and_opens_nothing(receiver: Receiver) -> None:
 @pytest.mark.parametrize("secret", [None, "", "x" * 41, SHARED[:-1], SHARED + "x", "ä"])
 def test_without_the_shared_secret_nothing_is_taken(receiver: Receiver, secret: str | None) -> None:
     headers = [] if secret is None else [(b"X-Cartwire-Secret", secret.encode())]
-    answer = httpx.post(receiver.url, json=EVENT, headers=headers, timeout=60)
+    answer = HTTP.post(receiver.url, json=EVENT, headers=headers, timeout=60)
     assert answer.status_code == 401
     assert receiver.rows("select count(*) from consent_inbox") == [(0,)]
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import httpx
 
 from cartwire.settings import Settings
 from clients.commercetools import CommercetoolsClient
@@ -25,6 +24,7 @@ from clients.retry import RetryPolicy
 from ingestion.report import LoadReport
 from ingestion.source import load_commercetools
 from sandbox.shop.store_schema import RESOURCES, SCHEMA, id_bin
+from tests.http import HTTP
 
 CUSTOMERS = 1_300
 """More than two pages, so that a scan has a first, a middle and a last page."""
@@ -86,7 +86,7 @@ class Sandbox:
     facts: dict[str, Any]
 
     def admin(self, method: str, path: str, body: Any = None, **parameters: Any) -> Any:
-        answer = httpx.request(method, f"{self.commercetools_url}/_sandbox{path}", json=body, params=parameters, timeout=30)
+        answer = HTTP.request(method, f"{self.commercetools_url}/_sandbox{path}", json=body, params=parameters, timeout=30)
         answer.raise_for_status()
         return answer.json()
 
@@ -108,7 +108,7 @@ class Sandbox:
 
     def put_raw(self, resource: str, text: str, *, version: int = 1, row_id: str | None = None) -> None:
         url = f"{self.commercetools_url}/_sandbox/documents/{resource}/{row_id or uuid.uuid4()}/raw"
-        httpx.put(url, content=text.encode(), params={"version": version}).raise_for_status()
+        HTTP.put(url, content=text.encode(), params={"version": version}).raise_for_status()
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import httpx
 import pytest
 
 from clients.commercetools import CommercetoolsClient
@@ -16,6 +15,7 @@ from tests.conftest import Sandbox
 from tests.e2e.command import Outcome, cartwire
 from tests.e2e.people import user_of
 from tests.e2e.shop_rows import rows
+from tests.http import HTTP
 
 pytestmark = [pytest.mark.xdist_group("deletes"), pytest.mark.identities]
 TWO_DAYS_S = 172_800
@@ -128,18 +128,18 @@ def _delete(told: Deleted) -> None:
 def _through_the_api(told: Deleted, path: str, row_id: str, action: dict[str, Any] | None) -> None:
     """An update, or a delete where there is no action: both leave their Messages."""
     settings = told.sandbox.settings(told.folder)
-    token = httpx.post(
+    token = HTTP.post(
         f"{settings.ctp_auth_url}/oauth/token",
         data={"grant_type": "client_credentials"},
         auth=(settings.ctp_client_id, settings.ctp_client_secret.get_secret_value()),
     ).json()["access_token"]
     url = f"{settings.ctp_api_url}/{settings.ctp_project_key}/{path}/{row_id}"
     headers = {"Authorization": f"Bearer {token}"}
-    version = httpx.get(url, headers=headers).json()["version"]
+    version = HTTP.get(url, headers=headers).json()["version"]
     if action is None:
-        httpx.delete(url, params={"version": version}, headers=headers).raise_for_status()
+        HTTP.delete(url, params={"version": version}, headers=headers).raise_for_status()
     else:
-        httpx.post(url, json={"version": version, "actions": [action]}, headers=headers).raise_for_status()
+        HTTP.post(url, json={"version": version, "actions": [action]}, headers=headers).raise_for_status()
 
 
 def test_the_sweep_tells_what_vanished_and_writes_nothing_to_iterable(deleted: Deleted) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from cartwire.errors import DeliveryError
@@ -16,6 +15,7 @@ from ingestion.consent_events import OVERLAP
 from ingestion.iterable import load_iterable, project_fingerprint
 from ingestion.report import LoadReport
 from tests.e2e.ingestion_world import Sandbox, World, sandbox_process
+from tests.http import HTTP
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def world(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    httpx.post(f"{sandbox.iterable_url}/_sandbox/reset").raise_for_status()
+    HTTP.post(f"{sandbox.iterable_url}/_sandbox/reset").raise_for_status()
     made = World(sandbox, tmp_path_factory.mktemp("world"))
     yield made
     made.connection.close()
@@ -38,7 +38,7 @@ def load(world: World) -> LoadReport:
 
 def call(world: World, path: str, body: Any) -> None:
     key = world.settings.iterable_api_key.get_secret_value()
-    httpx.post(f"{world.sandbox.iterable_url}{path}", json=body, headers={"Api-Key": key}).raise_for_status()
+    HTTP.post(f"{world.sandbox.iterable_url}{path}", json=body, headers={"Api-Key": key}).raise_for_status()
 
 
 def person(world: World, email: str, **fields: Any) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import httpx
 import pytest
 
 from cartwire.cli.processes import free_port, prefect_server, wait_for
@@ -23,6 +22,7 @@ from cartwire.settings import REPOSITORY
 from tests.conftest import Sandbox
 from tests.e2e.waiting import until
 from tests.e2e.worker_process import health, kill, run_states, served
+from tests.http import HTTP
 from tests.kill.comparison import compare
 from tests.kill.installation import CARTWIRE, Installation
 from tests.kill.shopping import Wanted
@@ -69,13 +69,13 @@ class Deployment:
 
     def start_by_hand(self) -> str:
         """What the button in Prefect's pages does. Answers the id of the run."""
-        found = httpx.get(f"{self._api}/deployments/name/sync/{DEPLOYMENT}", timeout=30).raise_for_status().json()
-        made = httpx.post(f"{self._api}/deployments/{found['id']}/create_flow_run", json={}, timeout=30).raise_for_status()
+        found = HTTP.get(f"{self._api}/deployments/name/sync/{DEPLOYMENT}", timeout=30).raise_for_status().json()
+        made = HTTP.post(f"{self._api}/deployments/{found['id']}/create_flow_run", json={}, timeout=30).raise_for_status()
         return str(made.json()["id"])
 
     def state_of(self, flow_run_id: str) -> str:
         """Name of a flow run's state."""
-        return str(httpx.get(f"{self._api}/flow_runs/{flow_run_id}", timeout=30).raise_for_status().json()["state_name"])
+        return str(HTTP.get(f"{self._api}/flow_runs/{flow_run_id}", timeout=30).raise_for_status().json()["state_name"])
 
     def ledger_states(self) -> list[str]:
         """State of each run, oldest first."""
@@ -108,7 +108,7 @@ class Deployment:
         )
 
     def _page(self, what: str, body: dict[str, Any]) -> list[dict[str, Any]]:
-        response = httpx.post(f"{self._api}/{what}/filter", json=body, timeout=30).raise_for_status()
+        response = HTTP.post(f"{self._api}/{what}/filter", json=body, timeout=30).raise_for_status()
         page: list[dict[str, Any]] = response.json()
         return page
 

@@ -16,6 +16,7 @@ from tests.conftest import Sandbox
 from tests.e2e.command import Outcome, cartwire
 from tests.e2e.people import name_of, named
 from tests.e2e.shop_rows import rows
+from tests.http import HTTP
 
 pytestmark = [pytest.mark.xdist_group("lists"), pytest.mark.identities]
 
@@ -117,10 +118,9 @@ def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def _make_list(environment: dict[str, str], name: str) -> int:
-    import httpx
 
     url, key = environment["ITERABLE_API_URL"], environment["ITERABLE_API_KEY"]
-    answer = httpx.post(f"{url}/api/lists", json={"name": name}, headers={"Api-Key": key})
+    answer = HTTP.post(f"{url}/api/lists", json={"name": name}, headers={"Api-Key": key})
     return int(answer.raise_for_status().json()["listId"])
 
 
