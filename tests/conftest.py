@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,21 +101,17 @@ def sandbox_process(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
     documents = REPOSITORY / "var" / "documents" / f"tests-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}.sqlite"
     documents.parent.mkdir(parents=True, exist_ok=True)
     documents.unlink(missing_ok=True)
-    options = [
-        "--documents",
-        str(documents),
-        "--weeks",
-        "6",
-        "--households",
-        "40",
-        "--visibility-seconds",
-        "1",
-        "--no-rate-limits",
-        "--event-schemas",
-        "docs/reference/schemas",
-    ]
-    command = [sys.executable, "-m", "sandbox", *options, "--parent-pid", str(os.getpid())]
+    options = ["--weeks", "6", "--households", "40", "--event-schemas", "docs/reference/schemas"]
     log = tmp_path_factory.mktemp("sandbox") / "sandbox.log"
+    with running_sandbox(documents, log, request.config.getoption("identity"), *options) as running:
+        yield running
+
+
+@contextmanager
+def running_sandbox(documents: Path, log: Path, identity: str, *options: str) -> Iterator[Sandbox]:
+    """A sandbox without limits, of these documents; made from the package's shopping where there are none."""
+    always = ["--documents", str(documents), "--visibility-seconds", "1", "--no-rate-limits"]
+    command = [sys.executable, "-m", "sandbox", *always, *options, "--parent-pid", str(os.getpid())]
     with log.open("w") as errors:
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=REPOSITORY)
     assert child.stdout is not None
@@ -131,9 +128,11 @@ def sandbox_process(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
         "ITERABLE_API_KEY": ready["iterable_api_key"],
         "ITERABLE_API_URL": ready["iterable_url"],
     }
-    yield Sandbox(ready["commercetools_url"], ready["iterable_url"], credentials, request.config.getoption("identity"))
-    child.terminate()
-    child.wait(10)
+    try:
+        yield Sandbox(ready["commercetools_url"], ready["iterable_url"], credentials, identity)
+    finally:
+        child.terminate()
+        child.wait(10)
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ import orjson
 
 from activation.ledger.sending import LedgerItem
 from cartwire.clock import to_ms
-from clients.iterable_events import UNSUBSCRIBE, exported, integer
+from clients.iterable_events import BOUNCE, COMPLAINT, UNSUBSCRIBE, exported, integer
 
+OPT_OUTS = frozenset({UNSUBSCRIBE, COMPLAINT, BOUNCE})
 BY_API = "API"
 CHANNEL = "messageChannel"
 OPT_IN = "OptIn"
@@ -26,7 +27,10 @@ CHANNELS_LEFT, TYPES_LEFT, TYPES_JOINED = "unsubscribedChannelIds", "unsubscribe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptOut:
-    """Somebody left something. `said_ms` None: nobody can tell when. No channel and no message type: it counts for all."""
+    """Somebody left something. `said_ms` None: nobody can tell when. No channel and no message type: it counts for all.
+
+    Args: only_email: a complaint or a hard bounce; it names nothing, and is about mail.
+    """
 
     email: str | None
     user_id: str | None
@@ -34,6 +38,12 @@ class OptOut:
     channel_ids: frozenset[int]
     message_type_ids: frozenset[int]
     is_by_api: bool
+    only_email: bool = False
+
+    def concerns_grant(self, grant: Grant) -> bool:
+        """Whether what it is about is what would be granted."""
+        is_for_medium = not self.only_email or any(channel == "email" for channel, _ in grant.consent)
+        return is_for_medium and self.concerns(grant.channel_id, grant.message_type_id)
 
     def concerns(self, channel_id: int, message_type_id: int | None = None) -> bool:
         """Whether it is about a channel, or a message type of it."""
@@ -101,9 +111,10 @@ def grant_of(item: LedgerItem) -> Grant:
 
 def opt_out_of(event: Mapping[str, Any]) -> OptOut | None:
     """An event of an export or of a person's history as an opt-out; None where it is none, as for who leaves a list."""
-    if event.get("eventType", UNSUBSCRIBE) != UNSUBSCRIBE:
+    event_type = event.get("eventType", UNSUBSCRIBE)
+    if event_type not in OPT_OUTS:
         return None  # a history is mostly of other events, and to open one costs
-    opened = exported(UNSUBSCRIBE, event)
+    opened = exported(event_type, event)
     if not opened.is_withdrawal:
         return None
     return OptOut(
@@ -113,6 +124,7 @@ def opt_out_of(event: Mapping[str, Any]) -> OptOut | None:
         channel_ids=_numbers(opened.channel_ids),
         message_type_ids=_numbers(opened.message_type_ids),
         is_by_api=opened.said_through == BY_API,
+        only_email=event_type != UNSUBSCRIBE,
     )
 
 
@@ -126,7 +138,7 @@ def read_grant(grant: Grant, user: Mapping[str, Any] | None, opt_outs: Sequence[
     """
     if user is None:
         return Reading.nobody
-    if any(one.is_since(grant.stated_at_ms) and one.concerns(grant.channel_id, grant.message_type_id) for one in opt_outs):
+    if any(one.is_since(grant.stated_at_ms) and one.concerns_grant(grant) for one in opt_outs):
         return Reading.left
     is_channel_left = grant.channel_id in shown_ids(user, CHANNELS_LEFT) | left_by_us
     if is_channel_left and not grant.is_channel_left:

@@ -87,6 +87,24 @@ def test_who_left_after_the_word_that_grants_stays_out_and_loses_the_consent(wor
     assert not any(row["is_sticky"] for row in world.ledger.rejections(Which(run_id=run_id, states=("suppressed",))))
 
 
+@pytest.mark.parametrize(("act", "is_stopped"), [("spam_complaint", True), ("hard_bounce", True), ("soft_bounce", False)])
+def test_a_complaint_of_somebody_who_had_left_already_stops_mail_and_nothing_else(
+    world: World, act: str, is_stopped: bool
+) -> None:
+    world.people((1, [101, 103]))
+    world.admin(
+        "person-acts", {"email": "person1@example.com", "act": act, "channelId": 101}
+    )  # it writes no unsubscribe: they had left
+    world.sleep(VISIBILITY_S)
+    hour_ago = ago(HOUR_MS)
+    run_id = world.run(
+        grant(1, stated_at_ms=hour_ago), grant(1, "messageChannel/103", scope=("sms:marketing",), stated_at_ms=hour_ago),
+        consent=[granted(1), granted(1, "sms")],
+    )  # fmt: skip
+    assert world.reasons(run_id) == ({"person-1:messageChannel/101": reasons.LEFT_SINCE} if is_stopped else {})
+    assert world.left() == {"person1@example.com": [101] if is_stopped else []}
+
+
 def test_an_unsubscribe_that_planning_did_not_know_of_stops_the_message_type_too(world: World) -> None:
     world.admin("settings", {"opt_in_message_types": True, "message_types": [OPT_IN]})
     world.people((1, [101]), (2, []))
