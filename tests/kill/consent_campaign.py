@@ -274,6 +274,14 @@ def _own_words(person: Person, events: list[dict[str, Any]]) -> list[Statement]:
 
 
 def _configure(config: Path) -> None:
+    """Rules of each market; and no volume guard, for everybody may say something in a round."""
+    objects = config / "objects.csv"
+    with objects.open(newline="", encoding="utf-8") as file:
+        rows = [{**row, "guard_share": "", "guard_min_rows": ""} for row in csv.DictReader(file)]
+    with objects.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
     with (config / "consent_rules.csv").open("a", encoding="utf-8") as file:
         for market, rule in RULES.items():
             if rule.source_of_truth != "most_restrictive":
