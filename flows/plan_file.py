@@ -25,6 +25,7 @@ from clients.buckets import seconds_for
 from clients.endpoints import ENDPOINTS
 
 FORMAT = 1
+_WORDS = {"withdrawals": "no consent, or none any more", "grants": "consent was given since they left"}
 SEND = "accepted"  # what a trial calls a row that would be sent
 
 
@@ -167,7 +168,9 @@ def why(row: TriedRow) -> str:
     if row.state != SEND:
         return row.reason
     if row.fields:
-        return f"{len(row.fields)} fields differ from what Iterable accepted or showed"
+        return f"differs from what Iterable accepted or showed: {len(row.fields)} field{'s'[: len(row.fields) != 1]}"
+    if row.object in _WORDS:
+        return _WORDS[row.object]
     return "never accepted before" if row.occurred_at_ms else "differs from what Iterable accepted"
 
 

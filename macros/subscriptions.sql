@@ -38,6 +38,16 @@ left join (
 {%- endif %}
 {%- endmacro %}
 
+{# Whether a grant (alias `grants`) stands against what unsubscribed its person (alias of `known_subscriptions`): it is the newer word, or
+   it was our own withdrawal for a refusal that the rules have weighed. A refusal that only stage 1 could read stands. #}
+{% macro is_outweighed(known) -%}
+(
+    {{ known }}.said_at is null
+    or {{ known }}.said_at < grants.stated_at
+    or ({{ known }}.is_ours and {{ known }}.said_at <= grants.refused_at)
+)
+{%- endmacro %}
+
 {# Rows of the CTE `moves` with the profile_id of whose they are: of the person, of who is called so by userId, or by address
    unless the user of that address is gone since. `people`: CTE with profile_id, person_key, user_id and an address (`email`). #}
 {% macro moves_of(people, email) -%}

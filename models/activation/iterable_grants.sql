@@ -6,6 +6,18 @@ with consent as (
     select * from {{ ref('consent_state') }}
 ),
 
+-- of everything that the rules have weighed
+refusals as (
+    select
+        profile_id,
+        channel,
+        purpose,
+        max(stated_at) as refused_at
+    from {{ ref('consent_history') }}
+    where status in ('denied', 'withdrawn')
+    group by profile_id, channel, purpose
+),
+
 people as (
     select * from {{ ref('iterable_users') }}
     where should_exist and is_owner
@@ -24,8 +36,14 @@ wanted as (
         configured.channel_id as iterable_channel_id,
         consent.channel || ':' || consent.purpose as consent_scope,
         consent.is_messageable,
-        consent.stated_at
+        consent.stated_at,
+        refusals.refused_at
     from consent
+    left join refusals
+        on
+            consent.profile_id = refusals.profile_id
+            and consent.channel = refusals.channel
+            and consent.purpose = refusals.purpose
     inner join configured
         on consent.channel = configured.channel and consent.purpose = configured.purpose
     union all
@@ -37,8 +55,14 @@ wanted as (
         configured.channel_id as iterable_channel_id,
         consent.channel || ':' || consent.purpose as consent_scope,
         consent.is_messageable,
-        consent.stated_at
+        consent.stated_at,
+        refusals.refused_at
     from consent
+    left join refusals
+        on
+            consent.profile_id = refusals.profile_id
+            and consent.channel = refusals.channel
+            and consent.purpose = refusals.purpose
     inner join configured
         on consent.channel = configured.channel and consent.purpose = configured.purpose
     where configured.message_type_id is not null
@@ -53,7 +77,8 @@ granted as (
         subscription_policy,
         iterable_channel_id,
         {{ list_agg_ordered('consent_scope', 'consent_scope') }} as consent_scope,
-        max(stated_at) as stated_at
+        max(stated_at) as stated_at,
+        max(refused_at) as refused_at
     from wanted
     group by
         profile_id, subscription_group, subscription_id, subscription_policy, iterable_channel_id
@@ -72,6 +97,7 @@ final as (
         granted.iterable_channel_id,
         granted.consent_scope,
         granted.stated_at,
+        granted.refused_at,
         people.market_code,
         people.is_test
     from granted

@@ -1,7 +1,7 @@
 -- Grain: subject (person_key and what is subscribed). Grants that Iterable does not follow, as
 -- far as we know: people who are unsubscribed there and gave a newer word of their own. Who was
--- never unsubscribed needs nothing. The last lane of a run, and read once more before each
--- request.
+-- never unsubscribed needs nothing. A refusal that stage 1 acted on does not need to be older where
+-- the rules have weighed it too. The last lane of a run, and read once more before each request.
 with grants as (
     select * from {{ ref('iterable_grants') }}
 ),
@@ -54,13 +54,12 @@ compared as (
         false as lacks_consent,
         coalesce(not channels_left.is_subscribed, false) as is_channel_left,
         coalesce(channels_left.is_subscribed, true)
-        or channels_left.said_at is null
-        or channels_left.said_at < grants.stated_at as may_use_channel,
+        or {{ is_outweighed('channels_left') }} as may_use_channel,
         case
             when own.profile_id is null then grants.subscription_policy = 'OptIn'
             else not own.is_subscribed
         end as is_left,
-        own.said_at as left_said_at,
+        {{ is_outweighed('own') }} as is_outweighed,
         own.happened_at as left_at
     from grants
     inner join addressed on grants.profile_id = addressed.profile_id
@@ -90,7 +89,7 @@ needed as (
     where
         is_left
         and may_use_channel
-        and (left_said_at is null or left_said_at < stated_at)
+        and is_outweighed
 ),
 
 fingerprinted as (

@@ -23,7 +23,8 @@ newest as (
         subscription_id,
         is_subscribed,
         said_at,
-        happened_at
+        happened_at,
+        is_ours
     from attributed
     qualify row_number() over (
         partition by profile_id, subscription_group, subscription_id

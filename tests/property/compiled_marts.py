@@ -41,6 +41,8 @@ create table marts.customer_metrics (profile_id varchar, currency_code varchar, 
     is_repeat_customer boolean);
 create table marts.consent_state (profile_id varchar, person_key varchar, channel varchar, purpose varchar,
     status varchar, is_messageable boolean, stated_at timestamp);
+create table marts.consent_history (profile_id varchar, channel varchar, purpose varchar, status varchar,
+    stated_at timestamp);
 create table intermediate.int_profiles__mapped_attributes (profile_id varchar, iterable_field varchar, "type" varchar,
     "value" varchar);
 create table marts.orders (order_id varchar, order_number varchar, profile_id varchar, is_counted boolean,

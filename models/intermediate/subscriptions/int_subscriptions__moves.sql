@@ -39,7 +39,8 @@ moves as (
         subscription_id,
         action = 'subscribe' as is_subscribed,
         settled_at as happened_at,
-        stated_at as said_at
+        stated_at as said_at,
+        true as is_ours
     from writes
     {%- for group, ids, is_subscribed in [
         ('messageChannel', 'iterable_channel_ids', 'false'),
@@ -55,7 +56,8 @@ moves as (
             try_cast(listed.entry as bigint) as subscription_id,
             {{ is_subscribed }} as is_subscribed,
             found.read_at as happened_at,
-            found.read_at as said_at
+            found.read_at as said_at,
+            false as is_ours
         from found
         cross join {{ list_each('coalesce(found.' ~ ids ~ ', [])', 'listed', 'entry') }}
     {%- endfor %}
@@ -69,7 +71,8 @@ moves as (
         false as is_subscribed,
         unsubscribed_at as happened_at,
         -- of two words in one second the refusal counts
-        {{ ts_add_seconds('unsubscribed_at', 1) }} as said_at
+        {{ ts_add_seconds('unsubscribed_at', 1) }} as said_at,
+        false as is_ours
     from left_there
     {%- for group, ids in [
         ('messageChannel', 'iterable_channel_ids'), ('messageType', 'iterable_message_type_ids')
@@ -83,7 +86,8 @@ moves as (
             try_cast(listed.entry as bigint) as subscription_id,
             true as is_subscribed,
             {{ ts_add_seconds('said_yes.stated_at', 1) }} as happened_at,
-            said_yes.stated_at as said_at
+            said_yes.stated_at as said_at,
+            false as is_ours
         from said_yes
         cross join {{ list_each('said_yes.' ~ ids, 'listed', 'entry') }}
     {%- endfor %}
