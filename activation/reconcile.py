@@ -30,14 +30,17 @@ class Drift:
     field: str | None
     cause: str
     accepted_at_ms: int
+    type: str | None = None
     expected: Any = None
     shown: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciled:
-    """Of `people` read, `fields` compared. `too_fresh`: people with something accepted or open so lately that a read may miss it."""
+    """Of `people` read since `read_at_ms`, `fields` compared. `too_fresh`: people with something accepted or open so lately that a read may
+    miss it."""
 
+    read_at_ms: int
     people: int
     fields: int
     too_fresh: int
@@ -69,6 +72,7 @@ def reconcile(
             drifts += _compare(key, one, user)
             progress(done, len(settled))
     return Reconciled(
+        read_at_ms=at_ms,
         people=len(settled),
         fields=sum(len(one.fields) for one in settled.values()),
         too_fresh=len(known) - len(settled),
@@ -112,7 +116,15 @@ def _compare(key: str, expected: _Expected, user: Mapping[str, Any] | None) -> l
         if not is_same(value, shown):
             cause = STILL_THERE if value is None else NOT_THERE if shown is None else ANOTHER_VALUE
             found.append(
-                Drift(person_key=key, field=name, cause=cause, accepted_at_ms=field["since_ms"], expected=value, shown=shown)
+                Drift(
+                    person_key=key,
+                    field=name,
+                    type=field["type"],
+                    cause=cause,
+                    accepted_at_ms=field["since_ms"],
+                    expected=value,
+                    shown=shown,
+                )
             )
     return found
 

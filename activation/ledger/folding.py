@@ -89,7 +89,11 @@ select
 from items inner join item_fields on item_fields.item_id = items.item_id
 where items.settlement_id in (select value from json_each(:settlements))
     and items.state = 'accepted' and item_fields.is_delivered = 1
-order by items.changed_at_ms, items.item_id, item_fields.field
+union all
+select 0, 'users', person_key, person_key, field, type, null, 'unknown', noted_at_ms
+from drifts
+where settlement_id in (select value from json_each(:settlements))
+order by 9, 1, 5
 """
 # What an item did, or may have done, to subscriptions. The first request of a subject since its last acceptance is when it
 # may have begun: what a killed run had sent is planned again as another item. Rows that a dead run left have no settlement.
@@ -155,7 +159,8 @@ order by 11, 1, 6
 class Unfolded:
     """Settlements not yet in `delivered`. Rows are ordered by time: of two rows of one subject the later one holds.
 
-    items: one row per verdict. fields: one row per field that an accepted state object delivered; value null = removed.
+    items: one row per verdict. fields: one row per field that an accepted state object delivered; value null = removed. With the fingerprint
+    `unknown`: found to differ at Iterable.
     subscriptions: one row per item and subscription that it changed, or may have changed.
     """
 

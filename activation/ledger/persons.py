@@ -113,6 +113,14 @@ class Persons(LedgerFile):
         ).fetchone()
         return bool(row[0])
 
+    def market_of(self, person_key: str) -> str | None:
+        """The market of the newest profile that Iterable accepted of the person."""
+        row = self._db.execute(
+            "select market_code from items where person_key = ? and object = 'users' and state = 'accepted' order by item_id desc limit 1",
+            (person_key,),
+        ).fetchone()
+        return row[0] if row else None
+
     def fields_at(self, person_key: str, at_ms: int) -> list[dict[str, Any]]:
         """Field by field what Iterable last accepted: `field`, `type`, `value`, `is_removed`, `is_erased`, `run_id`, `since_ms`.
 

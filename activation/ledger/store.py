@@ -1,6 +1,6 @@
 """The ledger: one SQLite file, the only copy of what was planned, sent and decided.
 
-Its parts are files of their own: runs, pauses, freezing, inbox, staging, sending, recovery, queries, folding. One process writes at a
+Its parts are files of their own: runs, pauses, freezing, inbox, staging, sending, recovery, drifting, queries, folding. One process writes at a
 time, under the lease (the operator's switches and approvals and the inbox of consent excepted); others read through `activation.ledger.reading`.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from activation.ledger.database import open_writer
+from activation.ledger.drifting import Drifting
 from activation.ledger.folding import Folding
 from activation.ledger.freezing import Freezing
 from activation.ledger.inbox import Inbox
@@ -21,7 +22,7 @@ from activation.ledger.staging import Staging
 from activation.ledger.trying import Trying
 
 
-class Ledger(Runs, Pausing, Freezing, Inbox, Staging, Recovering, Replaying, Trying, Queries, Folding):
+class Ledger(Runs, Pausing, Freezing, Inbox, Staging, Recovering, Replaying, Trying, Drifting, Queries, Folding):
     """The writing side of a run."""
 
     @classmethod

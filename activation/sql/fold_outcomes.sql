@@ -72,4 +72,17 @@ where outcomes.object = fold_outcomes.object and outcomes.subject = fold_outcome
 insert into delivered.outcomes by name
 select * from fold_outcomes;
 
+-- since a field of theirs was found to differ at Iterable, what it accepted of a person is not what it
+-- should have
+update delivered.outcomes
+set fingerprint = 'unknown'
+from fold_fields
+where
+    fold_fields.object = 'users'
+    and fold_fields.fingerprint = 'unknown'
+    and outcomes.object = 'users'
+    and outcomes.subject = fold_fields.person_key
+    and outcomes.state = 'accepted'
+    and outcomes.settled_at <= make_timestamp(fold_fields.settled_at_ms * 1000);
+
 drop table fold_outcomes;

@@ -85,7 +85,8 @@ where
     and user_fields.field = fold_user_fields.field;
 
 -- a field without a fingerprint was removed and stays as a tombstone, so that nobody takes what was
--- found at first sight for its value; one with a fingerprint but no value was erased from the ledger
+-- found at first sight for its value; one with a fingerprint but no value was erased from the ledger;
+-- `unknown` is one that Iterable was found to show differently
 insert into delivered.user_fields by name
 select * from fold_user_fields;
 
@@ -132,6 +133,10 @@ from (
             exists (select 1 from fold_users where user_fields.person_key = fold_users.person_key)
             or exists (
                 select 1 from fold_adopted where user_fields.person_key = fold_adopted.person_key
+            )
+            or exists (
+                select 1 from fold_user_fields
+                where user_fields.person_key = fold_user_fields.person_key
             )
         )
     group by user_fields.person_key

@@ -27,16 +27,27 @@ DRAWN = 4  # places for each person wanted: several lead to the same one
     "--key", "who", metavar="EMAIL_OR_ID", help="This person instead: an address, a customer id, a userId or a person_key."
 )
 @click.option("--show-values", is_flag=True, help="Show what each side has: the person's own data.")
+@click.option("--repair", is_flag=True, help="Show which of the differing fields are ours to send again; with --yes, do it.")
+@click.option("--yes", is_flag=True, help="With --repair: note these fields and run a sync now, which sends them.")
 @as_json
-def command(sample: int, who: str | None, show_values: bool, as_json: bool) -> int:
+def command(sample: int, who: str | None, show_values: bool, repair: bool, yes: bool, as_json: bool) -> int:
     """Read people at Iterable and compare, field by field, with what it accepted from us; tell each difference and its likely cause.
 
     Reads within Iterable's limits (100 people a second) and writes nothing; works while a sync runs. People whom something was sent to within
     the visibility delay are left out. Exit code 11 where something differs.
+
+    A repair sends the fields that differ, and no others, as they should be by then: the newest data, by an ordinary sync with all its limits.
+    A field that config/ leaves to Iterable, the consent object, and people whom Iterable does not have any more are told, not repaired.
     """
+    if yes and not repair:
+        raise click.UsageError("--yes goes with --repair")
     settings = load_settings()
     with progress(as_json) as callback:
         found = reconciled(settings, sample, who, lambda done, total: callback("people", done, total))
+    if repair and found.drifts:
+        from cartwire.cli.repairing import repair_drifts, show_repair
+
+        return repair_drifts(settings, found, as_json) if yes else show_repair(settings, found, as_json)
     if as_json:
         emit_json(as_dict(found, show_values))
     else:

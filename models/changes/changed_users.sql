@@ -137,7 +137,8 @@ written as (
         opened.person_key,
         delivered_fields.field,
         delivered_fields.type,
-        delivered_fields.value
+        delivered_fields.value,
+        delivered_fields.fingerprint = 'unknown' as is_unknown
     from opened
     inner join delivered_fields on opened.baseline_person_key = delivered_fields.person_key
     -- what was left to Iterable since is not ours to clear
@@ -175,7 +176,8 @@ baseline as (
         written.type,
         written.value,
         case when written.field is null then found.value_text end as found_text,
-        written.field is not null as is_ours
+        written.field is not null as is_ours,
+        coalesce(written.is_unknown, false) as is_unknown
     from written
     full join found on written.person_key = found.person_key and written.field = found.field
 ),
@@ -189,7 +191,8 @@ compared as (
         coalesce(baseline.value, {{ iterable_value('baseline.found_text', 'desired.type') }})
             as before,
         desired.value as after,
-        baseline.type is not null and desired.type <> baseline.type as has_new_type
+        baseline.type is not null and desired.type <> baseline.type as has_new_type,
+        coalesce(baseline.is_unknown, false) as is_unknown
     from desired
     full join
         baseline
@@ -206,7 +209,8 @@ changed_fields as (
             ]), 'field'
         ) }} as changed_fields
     from compared
-    where before is distinct from after or has_new_type
+    -- what somebody else changed at Iterable is sent again, or cleared again
+    where before is distinct from after or has_new_type or is_unknown
     group by person_key
 ),
 

@@ -36,6 +36,11 @@ class OtherTool:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def delete_user(self, identifier: dict[str, str]) -> None:
+        """Delete a user, by `email` or `userId`."""
+        path = f"byUserId/{identifier['userId']}" if "userId" in identifier else identifier["email"]
+        self._client.delete(f"/api/users/{path}").raise_for_status()
+
     def bought(self, order: dict[str, Any], person: dict[str, Any], purchase_id: str, **fields: Any) -> None:
         """A purchase of this order as that tool sends it."""
         total = order["totalPrice"]["centAmount"] / 10 ** order["totalPrice"]["fractionDigits"]

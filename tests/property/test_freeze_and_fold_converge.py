@@ -11,6 +11,7 @@ import pytest
 from activation.contracts import load_contracts
 from activation.fold import fold, rebuild_delivered
 from activation.freeze import StageCounts, freeze_stage
+from activation.ledger.drifting import DriftedField
 from activation.ledger.machine import Event
 from activation.ledger.refused import Which
 from activation.ledger.sending import LedgerItem, Outcome
@@ -35,9 +36,10 @@ class Sync:
         self.marts, self.ledger, self._numbers = marts, ledger, itertools.count(1)
         self.refused_objects: set[str] = set()
 
-    def run(self) -> StageCounts:
+    def run(self, at: int | None = None) -> StageCounts:
+        """`at`: milliseconds after now; later than the run before."""
         number = next(self._numbers)
-        run_id, at_ms = f"run-{number}", to_ms(NOW) + number
+        run_id, at_ms = f"run-{number}", to_ms(NOW) + (at or number)
         conn = self.marts._connection
         self.marts.build()
         self.ledger.start_run(run_id, "test")
@@ -191,3 +193,64 @@ def test_a_rehearsal_shows_what_a_replay_would_plan_and_leaves_nothing_even_if_i
 def _changed_users(sync: Sync) -> int:
     sync.marts.build()
     return len(sync.marts.rows("changes.changed_users"))
+
+
+def _drifted(sync: Sync, word: str, *fields: str) -> int:
+    """As a reconcile notes them, and the next run takes over first of all."""
+    key = sync.marts.key(word)
+    drifts = [DriftedField(person_key=key, field=field, type="string", cause="another value") for field in fields]
+    noted = sync.ledger.note_drifts(drifts, "mira", read_at_ms=to_ms(NOW) + 500, at_ms=to_ms(NOW) + 500)
+    fold(sync.marts._connection, sync.ledger)
+    return noted
+
+
+@every_type
+def test_a_drifted_field_is_sent_again_alone_from_the_newest_data_and_then_never_more(sync: Sync) -> None:
+    shop_with_everything(sync.marts)
+    sync.run()
+    assert _drifted(sync, "ada", "firstName") == 1
+    sync.marts.execute("update marts.profiles set first_name = 'Augusta' where customer_id = 'c-ada'")
+    assert sync.run(at=1_000).states == {("users", "users", "staged"): 1}
+    assert sync.sent_fields() == [("firstName", "Augusta")]
+    assert sync.run(at=2_000).planned == {}
+
+
+@every_type
+def test_a_drift_survives_a_warehouse_made_anew_until_it_is_repaired(sync: Sync) -> None:
+    shop_with_everything(sync.marts)
+    sync.run()
+    _drifted(sync, "ada", "firstName")
+    rebuild_delivered(sync.marts._connection, sync.ledger)
+    assert sync.run(at=1_000).states == {("users", "users", "staged"): 1}
+    assert sync.sent_fields() == [("firstName", "Ada")]
+    grown = {table: sync.marts.rows(f"delivered.{table}", "true order by all") for table in DELIVERED}
+    rebuild_delivered(sync.marts._connection, sync.ledger)
+    assert {table: sync.marts.rows(f"delivered.{table}", "true order by all") for table in DELIVERED} == grown
+    assert sync.run(at=2_000).planned == {}
+
+
+def test_a_removed_field_that_came_back_at_iterable_is_removed_again(sync: Sync) -> None:
+    sync.marts.registered("ada")
+    sync.run()
+    sync.marts.execute("update marts.profiles set first_name = null")
+    sync.run()
+    _drifted(sync, "ada", "firstName")
+    assert sync.run(at=1_000).planned == {("users", "users"): 1}
+    assert sync.sent_fields() == [("firstName", None)]
+    assert sync.run(at=2_000).planned == {}
+
+
+def test_a_reading_older_than_what_was_sent_notes_nothing(sync: Sync) -> None:
+    sync.marts.registered("ada")
+    sync.run(at=500)
+    assert _drifted(sync, "ada", "firstName") == 0
+
+
+def test_a_drift_of_a_field_that_is_left_to_iterable_plans_nothing(sync: Sync) -> None:
+    sync.marts.registered("ada")
+    sync.run()
+    sync.marts.execute(
+        "update config.consent_rules set attribute = 'firstName', is_enabled = true where rule_id = 'iterable_owns_phone'"
+    )
+    _drifted(sync, "ada", "firstName")
+    assert sync.run(at=1_000).planned == {}
