@@ -185,6 +185,23 @@ class Queries(Pauses, Persons, Refused):
         )
         return [tuple(row) for row in rows]
 
+    def sent_purchases(self, since_ms: int, until_ms: int) -> list[dict[str, Any]]:
+        """Purchases of the period that Iterable accepted, or may have: `purchase_id`, `market_code`, `currency_code`, `total` (digits as
+        they were sent; null where erased), `occurred_at_ms`, `settled_at_ms`, `state`."""
+        return self._dicts(
+            """
+            select
+                items.subject as purchase_id, items.market_code, items.occurred_at_ms, items.changed_at_ms as settled_at_ms, items.state,
+                cast(item_values.fragment as text) ->> '$.dataFields.currency' as currency_code,
+                cast(item_values.fragment as text) -> '$.total' as total
+            from items inner join item_values on item_values.item_id = items.item_id
+            where items.object = 'purchases' and items.object in ('purchases', 'events')
+                and items.state in ('sending', 'unknown', 'accepted')
+                and items.occurred_at_ms >= :since_ms and items.occurred_at_ms < :until_ms
+            """,
+            {"since_ms": since_ms, "until_ms": until_ms},
+        )
+
     def request_counts(self, run_id: str) -> list[tuple[str, int, int]]:
         """(endpoint, requests, rows) of a run."""
         rows = self._db.execute(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cartwire import clock
+from cartwire.cli.moments import Moment
 from cartwire.cli.output import as_json, emit_json, progress, table
 from cartwire.settings import Settings, load_settings
 
@@ -29,8 +31,25 @@ DRAWN = 4  # places for each person wanted: several lead to the same one
 @click.option("--show-values", is_flag=True, help="Show what each side has: the person's own data.")
 @click.option("--repair", is_flag=True, help="Show which of the differing fields are ours to send again; with --yes, do it.")
 @click.option("--yes", is_flag=True, help="With --repair: note these fields and run a sync now, which sends them.")
+@click.option(
+    "--purchases", is_flag=True, help="Instead: purchases per day, market and currency: the shop, what was accepted, Iterable."
+)
+@click.option(
+    "--since", type=Moment(), metavar="TIME", help="With --purchases: from then on (ISO 8601, UTC). [default: seven days ago]"
+)
+@click.option("--until", type=Moment(), metavar="TIME", help="With --purchases: before then. [default: now]")
 @as_json
-def command(sample: int, who: str | None, show_values: bool, repair: bool, yes: bool, as_json: bool) -> int:
+def command(
+    sample: int,
+    who: str | None,
+    show_values: bool,
+    repair: bool,
+    yes: bool,
+    purchases: bool,
+    since: datetime | None,
+    until: datetime | None,
+    as_json: bool,
+) -> int:
     """Read people at Iterable and compare, field by field, with what it accepted from us; tell each difference and its likely cause.
 
     Reads within Iterable's limits (100 people a second) and writes nothing; works while a sync runs. People whom something was sent to within
@@ -38,10 +57,20 @@ def command(sample: int, who: str | None, show_values: bool, repair: bool, yes: 
 
     A repair sends the fields that differ, and no others, as they should be by then: the newest data, by an ordinary sync with all its limits.
     A field that config/ leaves to Iterable, the consent object, and people whom Iterable does not have any more are told, not repaired.
+
+    Purchases are compared one by one by id, from one export (Iterable allows four a minute), and added up exactly.
     """
     if yes and not repair:
         raise click.UsageError("--yes goes with --repair")
+    if purchases and (repair or who):
+        raise click.UsageError("--purchases goes with neither --repair nor --key")
+    if (since or until) and not purchases:
+        raise click.UsageError("--since and --until go with --purchases")
     settings = load_settings()
+    if purchases:
+        from cartwire.cli.purchases import show_purchases
+
+        return show_purchases(settings, since, until, as_json)
     with progress(as_json) as callback:
         found = reconciled(settings, sample, who, lambda done, total: callback("people", done, total))
     if repair and found.drifts:

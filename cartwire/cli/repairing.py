@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -65,11 +66,10 @@ def _planned(settings: Settings, found: Reconciled, ledger: Any) -> Repair:
     from activation.repair import fields_left_to_iterable, plan_repair
     from cartwire.warehouse import open_warehouse
 
-    warehouse = open_warehouse(settings.warehouse)
-    try:
-        left = fields_left_to_iterable(warehouse)
-    finally:
-        warehouse.close()
+    left: set[tuple[str, str]] = set()
+    if settings.warehouse.exists():
+        with closing(open_warehouse(settings.warehouse)) as warehouse:
+            left = fields_left_to_iterable(warehouse)
     return plan_repair(found.drifts, ledger, left)
 
 
