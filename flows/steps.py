@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 
 from activation import crash_points
 from activation.consent_counts import consent_counts
@@ -315,6 +316,17 @@ def fold_outcomes(run: Run) -> None:
         run.data_docs = run.pages.result()
 
 
+def prune(run: Run) -> None:
+    """Payloads that are old enough go, at most once a day, and in one sync so many that nobody waits."""
+    if run.settings.payload_days:
+        run.ledger.prune_daily(payloads_until_ms(run.settings.payload_days))
+
+
+def payloads_until_ms(days: int) -> int:
+    """What was settled before then is old enough."""
+    return clock.to_ms(clock.now() - timedelta(days=days))
+
+
 STEPS: Sequence[Step] = (
     Step("fold earlier", fold_earlier, retries=1),
     Step("load", load, retries=1),
@@ -326,6 +338,7 @@ STEPS: Sequence[Step] = (
     Step("freeze", freeze),
     Step("deliver", send),
     Step("fold", fold_outcomes, retries=1),
+    Step("prune", prune, retries=1),
 )
 
 

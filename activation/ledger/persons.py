@@ -211,9 +211,10 @@ class Persons(LedgerFile):
         )
 
     def changes_of(self, item_id: int) -> list[dict[str, Any]]:
-        """The fields of a row: `field`, `type`, `before`, `after`, `is_delivered`."""
+        """The fields of a row: `field`, `type`, `before`, `after`, `is_delivered`, and `is_erased`: only the fingerprint of `after` was kept."""
         return self._dicts(
-            "select field, type, before_value as before, after_value as after, is_delivered from item_fields"
+            "select field, type, before_value as before, after_value as after, is_delivered,"
+            " after_value is null and fingerprint <> '' as is_erased from item_fields"
             " where item_id = :item_id order by field",
             {"item_id": item_id},
         )

@@ -8,6 +8,7 @@ from typing import Any
 from activation.ledger import reasons
 from activation.ledger.pauses import Pauses
 from activation.ledger.persons import Persons
+from activation.ledger.pruning import Prunable
 from activation.ledger.refused import ROWS_MAX, Refused
 from activation.ledger.runs import Run
 from cartwire.errors import LedgerError
@@ -56,7 +57,7 @@ class LedgerStatus:
     bound_at_ms: int | None
 
 
-class Queries(Pauses, Persons, Refused):
+class Queries(Pauses, Persons, Refused, Prunable):
     """Reads that change nothing."""
 
     def counts(self, run_id: str) -> list[Counts]:

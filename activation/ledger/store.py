@@ -1,7 +1,8 @@
 """The ledger: one SQLite file, the only copy of what was planned, sent and decided.
 
-Its parts are files of their own: runs, pauses, freezing, inbox, staging, sending, recovery, drifting, queries, folding. One process writes at a
-time, under the lease (the operator's switches and approvals and the inbox of consent excepted); others read through `activation.ledger.reading`.
+Its parts are files of their own: runs, pauses, freezing, inbox, staging, sending, recovery, drifting, pruning, queries, folding. One process
+writes at a time, under the lease (the operator's switches and approvals and the inbox of consent excepted); others read through
+`activation.ledger.reading`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from activation.ledger.folding import Folding
 from activation.ledger.freezing import Freezing
 from activation.ledger.inbox import Inbox
 from activation.ledger.pauses import Pausing
+from activation.ledger.pruning import Pruning
 from activation.ledger.queries import Queries
 from activation.ledger.recovery import Recovering
 from activation.ledger.refused import Replaying
@@ -22,7 +24,7 @@ from activation.ledger.staging import Staging
 from activation.ledger.trying import Trying
 
 
-class Ledger(Runs, Pausing, Freezing, Inbox, Staging, Recovering, Replaying, Trying, Drifting, Queries, Folding):
+class Ledger(Runs, Pausing, Freezing, Inbox, Staging, Recovering, Replaying, Trying, Drifting, Pruning, Queries, Folding):
     """The writing side of a run."""
 
     @classmethod

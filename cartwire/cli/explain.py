@@ -17,6 +17,7 @@ from cartwire.settings import load_settings
 if TYPE_CHECKING:
     from activation.explain import Explanation
 
+ERASED = "(erased)"
 _FIELDS = ("field", "type", "value", "since", "run_id")
 _OBJECTS = ("object", "kind", "which", "since", "run_id", "content")
 _FACTS = ("object", "kind", "rows", "first_at", "last_at")
@@ -100,12 +101,12 @@ def _sections(person: Explanation) -> list[tuple[str, list[dict[str, Any]], tupl
 
 def _field(row: dict[str, Any]) -> dict[str, Any]:
     if row["is_removed"] or row["is_erased"]:
-        return {**row, "value": "(removed)" if row["is_removed"] else "(erased)"}
+        return {**row, "value": "(removed)" if row["is_removed"] else ERASED}
     return {**row, "value": _readable(row["value"])} if "value" in row else row
 
 
 def _object(row: dict[str, Any]) -> dict[str, Any]:
-    content = {"content": row["fragment"]} if "fragment" in row else {}
+    content = {"content": _payload(row)} if "fragment" in row else {}
     return {**row, "which": row["bulk_key"], **content}
 
 
@@ -126,8 +127,9 @@ def _request(row: dict[str, Any]) -> list[dict[str, Any]]:
         outcome += f", then {row['state']}"
     if row["is_verified"]:
         outcome += ", read back"
-    changes = [_change(change) for change in row["changes"]]
-    sent = (changes or [row["fragment"]]) if "fragment" in row else [", ".join(changes)]
+    is_erased = row.get("fragment") is None
+    changes = [_change(change, is_erased) for change in row["changes"]]
+    sent = (changes or [_payload(row)]) if "fragment" in row else [", ".join(changes)]
     first = {
         "at": row["claimed_at"],
         "run": f"{row['run_id']} ({row['trigger']})",
@@ -140,11 +142,17 @@ def _request(row: dict[str, Any]) -> list[dict[str, Any]]:
     return [first, *({"sent": one} for one in sent[1:])]
 
 
-def _change(change: dict[str, Any]) -> str:
+def _payload(row: dict[str, Any]) -> str:
+    return ERASED if row["fragment"] is None else str(row["fragment"])
+
+
+def _change(change: dict[str, Any], is_row_erased: bool) -> str:
     filtered = "" if change["is_delivered"] else " (left out by Iterable)"
     if "after" not in change:
         return f"{change['field']}{filtered}"
-    return f"{change['field']}: {_readable(change['before'])} → {_readable(change['after'])}{filtered}"
+    before = ERASED if is_row_erased and change["before"] is None else _readable(change["before"])
+    after = ERASED if change["is_erased"] else _readable(change["after"])
+    return f"{change['field']}: {before} → {after}{filtered}"
 
 
 def _readable(value: str | None) -> str:

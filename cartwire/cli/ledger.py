@@ -1,4 +1,4 @@
-"""`cartwire ledger`: backup, check, restore. The ledger is the only file that cannot be made again."""
+"""`cartwire ledger`: backup, check, restore, prune. The ledger is the only file that cannot be made again."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cartwire.cli.output import as_json, emit_json, of_shadow, progress
+from cartwire.errors import ConfigError
 from cartwire.lock import lease
 from cartwire.settings import load_settings
 
@@ -21,7 +22,7 @@ HELD = 11
 
 @click.group("ledger")
 def command() -> None:
-    """Back up, check and restore the ledger: what was sent, to whom, and what was decided. Nothing else can tell it again."""
+    """Back up, check, restore and prune the ledger: what was sent, to whom, and what was decided. Nothing else can tell it again."""
 
 
 @command.command("backup")
@@ -83,6 +84,50 @@ def restore_ledger(file: Path, yes: bool, as_json: bool) -> int:
         click.echo(f"restored; {_sentence(done.checked)}")
         click.echo(f"the former ledger is {former}" if former else "there was no ledger before")
         click.echo("the next `cartwire sync` looks at Iterable before it sends anything")
+    return 0
+
+
+@command.command("prune")
+@click.option("--days", type=click.IntRange(1), help="Instead of CARTWIRE_PAYLOAD_DAYS.")
+@click.option("--yes", is_flag=True, help="Do it. What is erased cannot be brought back, but from a backup.")
+@click.option(
+    "--shrink", is_flag=True, help="Also give the room back to the disk: writes the file anew, which takes as much room again."
+)
+@as_json
+def prune_ledger(days: int | None, yes: bool, shrink: bool, as_json: bool) -> int:
+    """Erase payloads, and values of fields that others took the place of, once they are older than so many days.
+
+    With CARTWIRE_PAYLOAD_DAYS each sync does so once a day for what became old since; this command looks at all of the ledger. What was decided,
+    names of fields, fingerprints, and the newest value of each field stay, so the next sync plans what it would have planned.
+    """
+    from activation.ledger.reading import read_only
+    from activation.ledger.store import Ledger
+    from flows.steps import payloads_until_ms
+
+    settings = load_settings()
+    days = days or settings.payload_days
+    if not days:
+        raise ConfigError("nothing says how long payloads are kept: set CARTWIRE_PAYLOAD_DAYS, or give --days")
+    before_ms = payloads_until_ms(days)
+    with read_only(settings.ledger) as reader:
+        payloads = reader.prunable(before_ms)
+    if not yes:
+        text = f"{payloads:,} payloads are older than {days} days\nto erase them: the same command with --yes"
+        emit_json({"payloads": payloads, "days": days, "erased": False}) if as_json else click.echo(text)
+        return HELD if payloads else 0
+    with (
+        lease(settings.ledger),
+        Ledger.open(settings.ledger, settings.secret_bytes) as ledger,
+        progress(as_json) as callback,
+    ):
+        done = ledger.prune(before_ms, progress=lambda done, total: callback("rows", done, total))
+        if shrink:
+            ledger.shrink()
+    size = f"{settings.ledger.stat().st_size / 2**20:,.1f} MiB"
+    if as_json:
+        emit_json({**asdict(done), "days": days, "erased": True, "size_bytes": settings.ledger.stat().st_size})
+    else:
+        click.echo(f"{done.payloads:,} payloads and {done.values:,} values of fields erased; the ledger has {size}")
     return 0
 
 

@@ -35,7 +35,7 @@ VERBS = {
     "release": "Let through what the volume guard held, after looking at it.",
     "reconcile": "Read people at Iterable and compare with what it accepted from us.",
     "audit": "Account for every row ever planned, and read a sample back.",
-    "ledger": "Back up, check and restore the ledger, the only file that cannot be made again.",
+    "ledger": "Back up, check, restore and prune the ledger, the only file that cannot be made again.",
     "recover": "Sync from a ledger that may not know all that was sent: look at Iterable before sending.",
     "authority": "Who dates changes of a plain field: Messages or our own history; change it.",
     "consent": "Why somebody is or is not messaged; import consent given elsewhere (till, call centre).",

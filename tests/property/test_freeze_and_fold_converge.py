@@ -12,12 +12,13 @@ from activation.contracts import load_contracts
 from activation.fold import fold, rebuild_delivered
 from activation.freeze import StageCounts, freeze_stage
 from activation.ledger.drifting import DriftedField
+from activation.ledger.keeping import check
 from activation.ledger.machine import Event
 from activation.ledger.refused import Which
 from activation.ledger.sending import LedgerItem, Outcome
 from activation.ledger.store import Ledger
 from activation.rehearsal import rehearsed
-from cartwire.clock import to_ms
+from cartwire.clock import now_ms, to_ms
 from cartwire.settings import REPOSITORY
 from tests.property.compiled_marts import NOW
 from tests.property.conftest import IDENTITIES
@@ -254,3 +255,25 @@ def test_a_drift_of_a_field_that_is_left_to_iterable_plans_nothing(sync: Sync) -
     )
     _drifted(sync, "ada", "firstName")
     assert sync.run(at=1_000).planned == {}
+
+
+EVERYTHING = (*DELIVERED, "carts", "list_members", "subscription_writes", "gone_users")
+
+
+@every_type
+def test_after_pruning_a_warehouse_made_anew_is_the_same_and_plans_the_same_rows(sync: Sync) -> None:
+    shop_with_everything(sync.marts)
+    sync.run()
+    for number, name in enumerate(("Augusta", "Ada King", "Ada"), 1):
+        sync.marts.execute("update marts.profiles set first_name = ? where customer_id = 'c-ada'", name)
+        sync.run(at=1_000 * number)
+    grown = {table: sync.marts.rows(f"delivered.{table}", "true order by all") for table in EVERYTHING}
+    done = sync.ledger.prune(2 * now_ms())
+    assert done.payloads > 10 and done.values > 3
+    rebuild_delivered(sync.marts._connection, sync.ledger)
+    assert {table: sync.marts.rows(f"delivered.{table}", "true order by all") for table in EVERYTHING} == grown
+    assert sync.run(at=5_000).planned == {}
+    sync.marts.execute("update marts.profiles set first_name = 'Augusta' where customer_id = 'c-ada'")
+    assert sync.run(at=6_000).states == {("users", "users", "staged"): 1}
+    assert sync.sent_fields() == [("firstName", "Augusta")]
+    assert check(sync.ledger.path).faults == ()
