@@ -45,7 +45,7 @@ class _Look:
 
     @property
     def reading(self) -> Reading:
-        return subscriptions.read_grant(self.grant, self.user, self.opt_outs, self.left_by_us)
+        return subscriptions.read_grant(self.grant, self.user, self.opt_outs, self.left_by_us, now_ms())
 
 
 class Subscriber:

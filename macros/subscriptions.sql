@@ -48,6 +48,33 @@ left join (
 )
 {%- endmacro %}
 
+{# Events (CTE `told`: event_key, subscription_group, subscription_id, email, user_id) that are only the echo of a write of ours (CTE
+   `writes`, of the same action): said by the API, of the very thing that we did to this user, while we did. Clocks differ and events keep
+   whole seconds, so a few minutes to both sides count. said_through, said_at: columns of `told`. #}
+{% macro echoes_of_ours(said_through, said_at) -%}
+{%- for name in ['user_id', 'email'] %}
+{% if not loop.first %}union{% endif %}
+select
+    told.event_key,
+    told.subscription_group,
+    told.subscription_id
+from told
+inner join writes
+    on
+        told.subscription_group = writes.subscription_group
+        and told.subscription_id = writes.subscription_id
+        and told.{{ name }} = writes.{{ name }}
+where
+    told.{{ said_through }} = 'API'
+    and told.{{ said_at }} >= {{ ts_add_minutes('writes.claimed_at', -5) }}
+    and told.{{ said_at }} <= {{ ts_add_minutes('writes.settled_at', 5) }}
+    {%- if name == 'email' %}
+        -- where userIds identify, several users may have the address
+        and not {{ project_identifies_by('user_id') }}
+    {%- endif %}
+{%- endfor %}
+{%- endmacro %}
+
 {# Rows of the CTE `moves` with the profile_id of whose they are: of the person, of who is called so by userId, or by address
    unless the user of that address is gone since. `people`: CTE with profile_id, person_key, user_id and an address (`email`). #}
 {% macro moves_of(people, email) -%}

@@ -18,6 +18,7 @@ from activation.ledger.sending import LedgerItem
 from cartwire.clock import to_ms
 from clients.iterable_events import BOUNCE, COMPLAINT, UNSUBSCRIBE, exported, integer
 
+UNWEIGHED_MS = 2 * 60 * 60 * 1000  # a load reads each type hourly, and the build comes after it
 OPT_OUTS = frozenset({UNSUBSCRIBE, COMPLAINT, BOUNCE})
 BY_API = "API"
 CHANNEL = "messageChannel"
@@ -128,8 +129,13 @@ def opt_out_of(event: Mapping[str, Any]) -> OptOut | None:
     )
 
 
-def read_grant(grant: Grant, user: Mapping[str, Any] | None, opt_outs: Sequence[OptOut], left_by_us: frozenset[int]) -> Reading:
+def read_grant(
+    grant: Grant, user: Mapping[str, Any] | None, opt_outs: Sequence[OptOut], left_by_us: frozenset[int], now_ms: int
+) -> Reading:
     """What may be done about a grant after reading its person.
+
+    A complaint or a hard bounce that the rules may not have weighed yet stops a grant also where its word is newer: by the default rule it
+    outweighs that, and its own type is exported once an hour only.
 
     Args:
         user: as Iterable shows it; None: there is nobody.
@@ -138,7 +144,10 @@ def read_grant(grant: Grant, user: Mapping[str, Any] | None, opt_outs: Sequence[
     """
     if user is None:
         return Reading.nobody
-    if any(one.is_since(grant.stated_at_ms) and one.concerns_grant(grant) for one in opt_outs):
+    unweighed_since = min(grant.stated_at_ms, now_ms - UNWEIGHED_MS)
+    if any(
+        one.is_since(unweighed_since if one.only_email else grant.stated_at_ms) and one.concerns_grant(grant) for one in opt_outs
+    ):
         return Reading.left
     is_channel_left = grant.channel_id in shown_ids(user, CHANNELS_LEFT) | left_by_us
     if is_channel_left and not grant.is_channel_left:

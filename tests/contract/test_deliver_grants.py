@@ -105,6 +105,15 @@ def test_a_complaint_of_somebody_who_had_left_already_stops_mail_and_nothing_els
     assert world.left() == {"person1@example.com": [101] if is_stopped else []}
 
 
+def test_a_newer_word_waits_until_the_rules_have_weighed_a_complaint(world: World) -> None:
+    world.people((1, [101]))
+    world.admin("person-acts", {"email": "person1@example.com", "act": "spam_complaint", "channelId": 101})
+    world.sleep(60)
+    assert world.reasons(world.run(grant(1), consent=[granted(1)])) == {"person-1:messageChannel/101": reasons.LEFT_SINCE}
+    world.sleep(2 * 3600)
+    assert world.states(world.run(grant(1), consent=[granted(1)])) == {"person-1:messageChannel/101": "accepted"}
+
+
 def test_an_unsubscribe_that_planning_did_not_know_of_stops_the_message_type_too(world: World) -> None:
     world.admin("settings", {"opt_in_message_types": True, "message_types": [OPT_IN]})
     world.people((1, [101]), (2, []))

@@ -231,17 +231,22 @@ class ConsentCampaign:
             words = [*self._said[person.profile_id], *_own_words(person, told[str(name)])]
             for channel, number in CHANNEL_NUMBERS.items():
                 verdict = evaluate(person, channel, words, RULES[person.market_code], datetime.max, blocked=False)
-                fault = self._judge(verdict, is_subscribed=number not in left[str(name)])
+                complained = channel == "email" and any(one["kind"] == "emailComplaint" for one in told[str(name)])
+                fault = self._judge(verdict, is_subscribed=number not in left[str(name)], may_wait=complained)
                 if fault:
                     said = [(word.system, word.status, str(word.stated_at)) for word in words if word.channel == channel]
                     self.tally.faults.append(
                         f"{person.market_code} {channel}: {fault}; {json.dumps(sorted(said, key=lambda w: w[2]))}"
                     )
 
-    def _judge(self, verdict: Verdict, *, is_subscribed: bool) -> str | None:
+    def _judge(self, verdict: Verdict, *, is_subscribed: bool, may_wait: bool) -> str | None:
+        """A fault in words, or None. may_wait: a grant may wait until a complaint, which is exported once an hour, has been weighed."""
         if verdict.status in REFUSALS:
             self.tally.seen["unsubscribed"] += 1
             return "subscribed although they withdrew" if is_subscribed else None
+        if verdict.is_messageable and may_wait and not is_subscribed:
+            self.tally.seen["waiting for a complaint to be weighed"] += 1
+            return None
         if verdict.is_messageable:
             self.tally.seen["subscribed"] += 1
             return None if is_subscribed else "their grant is lost"

@@ -71,6 +71,8 @@ create table staging.stg_commercetools__consent_statements (resource_type varcha
     learned_at timestamp, created_at timestamp, is_first_seen boolean, legal_basis varchar, policy_version varchar,
     proof_reference varchar);
 create table staging.stg_commercetools__customers (customer_id varchar);
+create table intermediate.int_subscriptions__granted_by_us (event_key varchar, subscription_group varchar,
+    subscription_id bigint);
 create table intermediate.int_subscriptions__unsubscribes (event_key varchar, subscription_group varchar, subscription_id bigint,
     is_own boolean);
 create table intermediate.int_identity__people (subject varchar, profile_subject varchar, profile_id varchar, person_key varchar,

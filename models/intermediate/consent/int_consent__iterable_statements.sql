@@ -60,8 +60,18 @@ known as (
 
 -- the echo of a write of ours is nobody's word
 echoes as (
-    select * from {{ ref('int_subscriptions__unsubscribes') }}
+    select
+        event_key,
+        subscription_group,
+        subscription_id
+    from {{ ref('int_subscriptions__unsubscribes') }}
     where is_own
+    union all
+    select
+        event_key,
+        subscription_group,
+        subscription_id
+    from {{ ref('int_subscriptions__granted_by_us') }}
 ),
 
 said as (

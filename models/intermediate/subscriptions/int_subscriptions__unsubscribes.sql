@@ -1,8 +1,6 @@
 -- Grain: event_key, subscription_group, subscription_id. What people left at Iterable, by its
--- events, and whether an event is only the echo of a write of ours: said by the API, of the
--- very thing that we unsubscribed this user from, while we did. Clocks differ and events keep
--- whole seconds, so a few minutes to both sides count. An event that names nothing counts for
--- every channel. Part of stage 1.
+-- events, and whether an event is only the echo of a write of ours. An event that names nothing
+-- counts for every channel. Part of stage 1.
 with events as (
     select * from {{ ref('stg_iterable__consent_events') }}
     where status = 'withdrawn'
@@ -59,40 +57,8 @@ told as (
     where named.subscription_id is not null
 ),
 
-ours as (
-    {%- for name in ['user_id', 'email'] %}
-        {% if not loop.first %}union all{% endif %}
-        select
-            told.event_key,
-            told.subscription_group,
-            told.subscription_id,
-            told.unsubscribed_at,
-            writes.claimed_at,
-            writes.settled_at
-        from told
-        inner join writes
-            on
-                told.subscription_group = writes.subscription_group
-                and told.subscription_id = writes.subscription_id
-                and told.{{ name }} = writes.{{ name }}
-        where
-            told.unsubscribe_source = 'API'
-            {%- if name == 'email' %}
-                -- where userIds identify, several users may have the address
-                and not {{ project_identifies_by('user_id') }}
-            {%- endif %}
-    {%- endfor %}
-),
-
 echoes as (
-    select distinct
-        event_key,
-        subscription_group,
-        subscription_id
-    from ours
-    where
-        unsubscribed_at >= {{ ts_add_minutes('claimed_at', -5) }}
-        and unsubscribed_at <= {{ ts_add_minutes('settled_at', 5) }}
+    {{ echoes_of_ours('unsubscribe_source', 'unsubscribed_at') }}
 ),
 
 final as (
