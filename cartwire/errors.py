@@ -22,6 +22,10 @@ class ConfigError(CartwireError):
     exit_code = 2
 
 
+class WarehouseError(ConfigError):
+    """The storage refuses the warehouse, or damaged it. It can be made again from commercetools, Iterable and the ledger."""
+
+
 class SourceError(CartwireError):
     """commercetools (or reading from Iterable) failed for good; no cursor has moved."""
 

@@ -11,6 +11,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from cartwire.errors import ConfigError
 from cartwire.person import key_blocks
+from cartwire.storage_faults import fault_told
 
 USE_OUR_CHECKPOINTS = "set global checkpoint_threshold = '256MB'"
 """At DuckDB's own 16 MB a build of small models writes the file a dozen times; what is in the log until then survives a kill."""
@@ -28,10 +29,10 @@ def open_warehouse(path: Path, *, wait_s: float = 300.0) -> duckdb.DuckDBPyConne
     """A read-write connection, time zone UTC.
 
     Another process that holds the file (a person's `dbt run`) is waited for, up to `wait_s` seconds.
-    Raises: ConfigError naming CARTWIRE_WAREHOUSE when the file stays locked or is not a DuckDB file.
+    Raises: ConfigError naming CARTWIRE_WAREHOUSE when the file stays locked; WarehouseError where it is damaged or may not be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         for attempt in Retrying(
             retry=retry_if_exception(_is_lock),
             stop=stop_after_delay(wait_s),
@@ -40,12 +41,14 @@ def open_warehouse(path: Path, *, wait_s: float = 300.0) -> duckdb.DuckDBPyConne
         ):
             with attempt:
                 connection = duckdb.connect(str(path))
-    except duckdb.Error as error:
+    except (duckdb.Error, OSError) as error:
         if _is_lock(error):
             raise ConfigError(
                 f"the warehouse {path} (CARTWIRE_WAREHOUSE) stayed locked by another process for {wait_s:.0f} s. "
                 "Close the program that has it open; for queries use CARTWIRE_ANALYST_DB instead."
             ) from error
+        if fault := fault_told(str(error)):
+            raise fault from None
         raise ConfigError(
             f"the warehouse {path} (CARTWIRE_WAREHOUSE) cannot be opened as a DuckDB file. "
             "It is rebuildable: move it away and run `cartwire sync`."

@@ -19,6 +19,7 @@ from typing import Any
 
 from cartwire.errors import GateClosed
 from cartwire.settings import REPOSITORY, Settings
+from cartwire.storage_faults import fault_told
 from cartwire.warehouse import open_warehouse
 from flows.build_state import read_state, remember
 from flows.upgrade import digest_of_sql, needs_full_refresh, remember_built
@@ -127,7 +128,10 @@ def _build(settings: Settings, wanted: frozenset[str] | None, *, full_refresh: b
 
 
 def _invoke(settings: Settings, manifest: Any, nodes: frozenset[str], *, is_all: bool, full_refresh: bool) -> Sequence[Any]:
-    """dbt's results, one per node. A build of all needs no selection; one of nothing needs no dbt."""
+    """dbt's results, one per node. A build of all needs no selection; one of nothing needs no dbt.
+
+    Raises: GateClosed, WarehouseError.
+    """
     if not nodes:
         return []
     from dbt.cli.main import dbtRunner
@@ -139,7 +143,15 @@ def _invoke(settings: Settings, manifest: Any, nodes: frozenset[str], *, is_all:
     if outcome.result is None:
         raise GateClosed(f"dbt stopped before building: {_first_line(outcome.exception)}") from outcome.exception
     results: Sequence[Any] = outcome.result.results
+    demand_storage(results)
     return results
+
+
+def demand_storage(results: Sequence[Any]) -> None:
+    """Raises: WarehouseError where a node failed because of the storage: no other would end better, and it is no fault of the model's."""
+    for result in results:
+        if str(result.status) == "error" and (fault := fault_told(str(result.message))):
+            raise fault
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from cartwire import stopping
 from cartwire.errors import CartwireError
 from cartwire.lock import lease
 from cartwire.settings import Settings
+from cartwire.storage_faults import warehouse_fault
 from clients.iterable import IterableClient
 from flows.context import Progress, Run, no_progress
 from flows.report import RunReport, make_report
@@ -33,7 +34,7 @@ def open_run(
     Args:
         wait_s: seconds to wait for another run's lease.
         bind: the first load that reached both projects binds the ledger to them; `plan` looks without binding.
-    Raises: LeaseTaken, LedgerError (another secret or project), ConfigError (a wrong row in `config/`).
+    Raises: LeaseTaken, LedgerError (another secret or project), ConfigError (a wrong row in `config/`), WarehouseError.
     """
     check_before_start(settings)
     with lease(settings.ledger, wait_s=wait_s):
@@ -44,6 +45,10 @@ def open_run(
             ledger.claim_mode("shadow" if settings.shadow else "live")
             ledger.check_binding(*project_binding(settings))
             yield run
+        except Exception as error:
+            if fault := warehouse_fault(error):
+                raise fault from None
+            raise
         finally:
             run.close_warehouse()
             client.close()

@@ -17,6 +17,7 @@ from cartwire.errors import CartwireError
 from cartwire.lock import LeaseTaken
 from cartwire.masking import mask, mask_handlers
 from cartwire.settings import Settings, load_settings
+from cartwire.storage_faults import warehouse_fault
 from flows.context import Progress, Run, no_progress
 from flows.report import SKIPPED, RunReport
 from flows.run import sync as run_sync
@@ -40,6 +41,8 @@ def walk_step(run_id: str, step_name: str) -> float:
     except CartwireError:
         raise
     except Exception as error:
+        if fault := warehouse_fault(error):
+            raise fault from None
         get_run_logger().exception("step %s failed", step_name)
         raise CartwireError(f"step {step_name}: {type(error).__name__}: {mask(str(error))}") from None
     return run.seconds[step.name]

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -28,11 +29,13 @@ from dlt.common.configuration.specs.config_providers_context import ConfigProvid
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
 from cartwire.errors import CartwireError, SourceError
+from cartwire.storage_faults import warehouse_fault
 from cartwire.warehouse import USE_OUR_CHECKPOINTS
 from ingestion.columns import Table
 from ingestion.report import Progress
 
 LOG = logging.getLogger(__name__)
+_STORAGE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES))
 
 CONTRACT = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
 _CONFIG: dict[str, Any] = {
@@ -147,6 +150,13 @@ def _shown(error: BaseException, name: str) -> CartwireError:
         link = link.__cause__ or link.__context__
     kinds = " < ".join(type(part).__name__ for part in chain)
     LOG.debug("loading %s failed (%s):\n%s", name, kinds, "".join(traceback.format_tb(chain[-1].__traceback__)))
+    if fault := warehouse_fault(error):
+        return fault
+    if refused := next((part for part in chain if isinstance(part, OSError) and part.errno in _STORAGE), None):
+        return SourceError(
+            f"the load's working files below CARTWIRE_STATE_DIR cannot be written ({refused.strerror}). Make room there, or give this account"
+            " the right to write, then sync again; no cursor has moved."
+        )
     if any(isinstance(part, duckdb.IOException) for part in chain):
         return SourceError(
             f"the warehouse could not be written while loading {name} ({kinds}). Is the disk full, or CARTWIRE_WAREHOUSE "
