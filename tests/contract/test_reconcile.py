@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from activation.ledger.items import FieldChange, NewItem
 from activation.ledger.reading import read_only
 from activation.reconcile import ANOTHER_VALUE, GONE, NOT_THERE, STILL_THERE, Reconciled, reconcile
+from activation.repair import LEFT_ADVICE, plan_repair
 from cartwire.clock import now
 from sandbox.iterable.options import Options
 from tests.contract.delivery_world import VISIBILITY_S, World, user
@@ -80,3 +82,16 @@ def test_a_sample_is_of_people_iterable_accepted_and_names_each_once(sent: World
     with read_only(sent.path) as ledger:
         keys = ledger.sampled_people([number / 50 for number in range(50)])
     assert sorted(keys) == [f"person-{number}" for number in range(1, 6)]
+
+
+def test_a_field_that_config_leaves_to_iterable_in_the_persons_market_is_told_and_the_others_are_repaired(world: World) -> None:
+    world.run(*(replace(profile(number, city="Bath"), market_code=market) for number, market in ((1, "de"), (2, "at"))))
+    for number in (1, 2):
+        other_tool(world, "/api/users/update", {"email": f"person{number}@example.com", "dataFields": {"city": "Wells"}})
+    world.sleep(2 * VISIBILITY_S)
+    found = compared(world, 1, 2)
+    with read_only(world.path) as ledger:
+        repair = plan_repair(found.drifts, ledger, {("de", "city"), ("at", "tier")})
+    assert [(one.drift.person_key, one.advice) for one in repair.told] == [("person-1", LEFT_ADVICE)]
+    assert [(one.person_key, one.field) for one in repair.fields] == [("person-2", "city")]
+    assert (repair.people, repair.requests) == (1, 1)
