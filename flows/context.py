@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from activation.as_planned import Sent
+    from activation.history import Chunk, LetGo
     from activation.ledger.pauses import Pause
     from activation.ledger.store import Ledger
     from activation.opt_out_watch import WatchedChannel
@@ -51,8 +52,10 @@ class Run:
 
     Attributes:
         run_id: time of start and a random tail; never personal.
-        trigger: `manual`, `schedule` or `demo`.
+        trigger: `manual`, `schedule`, `demo`, `replay`, `release` or `backfill`.
         only_test_profiles: people outside `config/test_profiles.csv` are suppressed in this run and planned again by the next.
+        chunk: the history this run is to let go; None in an ordinary run.
+        let_go: what of it the build let go; None where the build or a full pause did not come to that.
         binds: False for a plan: it leaves the ledger unbound.
         started_at: go-live, if this run binds the ledger; what happens during a long first load is not history.
         built: models this run has built; only these are delivered.
@@ -80,6 +83,8 @@ class Run:
     run_id: str = field(default_factory=lambda: f"{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}")
     trigger: str = "manual"
     only_test_profiles: bool = False
+    chunk: Chunk | None = None
+    let_go: LetGo | None = None
     binds: bool = True
     started_at: datetime = field(default_factory=clock.now)
     progress: Progress = no_progress

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,9 +17,9 @@ from activation.routes import IDENTITY_ROUTES, ROUTES
 from activation.verdicts import Policy, Verdict, judge
 from cartwire.masking import mask_email
 from cartwire.settings import REPOSITORY, Settings
-from clients.buckets import seconds_for
 from clients.endpoints import ENDPOINTS, Endpoint
 from flows.context import Progress, Run, no_progress
+from flows.estimate import minutes_of, requests_of
 from flows.run import open_run
 from flows.steps import MODELS_OF_THE_REST, build, fold_earlier, held_objects, load
 
@@ -145,7 +144,7 @@ def _kinds(
                 reasons=dict(reasons.most_common()),
                 people=len(set(keys)),
                 requests=requests,
-                minutes=round(seconds_for(endpoint, requests, settings.rate_share) / 60, 2),
+                minutes=minutes_of(endpoint, requests, settings.rate_share),
                 fields=_fields(staged),
                 may_trigger=_may_trigger(name, kind, staged, contracts.get((name, kind))),
                 examples=_examples(staged, in_clear),
@@ -165,7 +164,7 @@ def _requests(endpoint: Endpoint, person_keys: list[str]) -> int:
     """One row per person and request, as the packing does it; bodies over the byte limit can add a few."""
     turns = Counter(Counter(person_keys).values())
     sizes = [sum(people for rows, people in turns.items() if rows > turn) for turn in range(max(turns, default=0))]
-    return sum(math.ceil(size / endpoint.rows_max) for size in sizes)
+    return requests_of(endpoint, sizes)
 
 
 def _fields(staged: pa.Table) -> dict[str, int]:

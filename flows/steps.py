@@ -17,6 +17,7 @@ from activation.deliver import deliver
 from activation.field_types import conflicts
 from activation.fold import fold, rebuild_delivered
 from activation.freeze import StageCounts, freeze_stage
+from activation.history import ask_for_history, let_go
 from activation.lists import check_list_sources, create_missing
 from activation.opt_out_watch import OptOutWatch, watched_channels
 from activation.publish import publish_ledger_views, publish_marts
@@ -130,6 +131,7 @@ def load(run: Run) -> None:
         source.close()
     run.kinds_on_since = run.ledger.kinds_on_since(kinds_switched_on(settings), run.started_at, remember=run.binds)
     write_run_row(run)
+    ask_for_history(run.warehouse, run.chunk)
     crash_points.reach("loaded-not-built")
 
 
@@ -239,6 +241,8 @@ def freeze(run: Run) -> None:
     if run.still_since or any(pause.is_full for pause in run.pauses):
         run.close_warehouse()
         return
+    if run.chunk and "released_history" in run.built:
+        run.let_go = let_go(run.warehouse)
     counts = stage_rest(run, moves_history=run.applied is None)
     run.history = dict(counts.history)
     run.watched = watched_channels(run.warehouse)
@@ -254,7 +258,7 @@ def freeze(run: Run) -> None:
 
 def _is_still(run: Run) -> bool:
     """Whether a build would only repeat an earlier one; remembers which. A plan builds always: it shows what is there."""
-    may_be = run.binds and not run.ledger.looks_first()
+    may_be = run.binds and run.chunk is None and not run.ledger.looks_first()
     run.still_since = still_since(run.warehouse, digest_of_rules(run.settings), clock.now()) if may_be else None
     return run.still_since is not None
 

@@ -61,6 +61,11 @@ create table if not exists control.run (
 );
 create table if not exists control.authority (kind varchar, authority varchar);
 create table if not exists control.kinds (kind varchar, on_since timestamp);
+create table if not exists control.backfill (
+    backfill_id bigint, object varchar, kind varchar, since timestamp, until timestamp, market_code varchar,
+    has_ids boolean, includes_live_carts boolean, after_at timestamp, after_subject varchar, rows_max bigint
+);
+create table if not exists control.backfill_ids (subject varchar);
 create table if not exists control.smoke (
     smoke_id varchar, email varchar, user_id varchar, started_at timestamp
 );
@@ -94,6 +99,7 @@ create table if not exists delivered.held_history (
     object varchar, kind varchar, subject varchar, person_key varchar, occurred_at timestamp,
     reason varchar, run_id varchar, seen_at timestamp
 );
+alter table delivered.held_history add column if not exists market_code varchar;
 create table if not exists delivered.folded (settlement_id varchar);
 {%- if flags.WHICH in ['build', 'run', 'seed'] %}
 -- whoever builds: what a sync noted of its builds no longer holds (flows/build_state.py)

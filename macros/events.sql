@@ -100,11 +100,25 @@ coalesce({{ occurred_at }} < {{ go_live_at() }}, false) as is_backfill,
 people.is_test
 {%- endmacro %}
 
-{# Whether an event may still be sent for its age, whatever its kind's: only then are its items
-   listed, because listing those of all history would dominate every build. #}
-{% macro may_be_sent(occurred_at) -%}
-{{ occurred_at }} >= {{ go_live_at() }}
-and {{ ts_add_hours(
-    occurred_at, "(select max(kinds.max_age_hours) from " ~ ref('objects') ~ " as kinds where kinds.object = 'events')"
-) }} > {{ as_of() }}
+{# Whether an event of a kind may still be sent: for its age, whatever its kind's, or because a
+   backfill lets go what happened about then. Only then are its items listed, because listing those
+   of all history would dominate every build. #}
+{% macro may_be_sent(kind, occurred_at) -%}
+(
+    (
+        {{ occurred_at }} >= {{ go_live_at() }}
+        and {{ ts_add_hours(
+            occurred_at, "(select max(kinds.max_age_hours) from " ~ ref('objects') ~ " as kinds where kinds.object = 'events')"
+        ) }} > {{ as_of() }}
+    )
+    or {{ occurred_at }} between {{ released_bound('min', kind) }} and {{ released_bound('max', kind) }}
+)
+{%- endmacro %}
+
+{# When the oldest (min) or newest (max) event of a kind happened that this run lets go; null for none. #}
+{% macro released_bound(bound, kind) -%}
+(
+    select {{ bound }}(released.occurred_at) from {{ ref('released_history') }} as released
+    where released.kind = '{{ kind }}'
+)
 {%- endmacro %}

@@ -18,16 +18,21 @@
 
 {# Desired facts of a kind that were never accepted and are not yet known as history, with the
    ground on which they are history now. One that was held as history stays so, also when the
-   configured age grows: only a release sends it. #}
+   configured age grows: only a backfill lets it go, marked as such, however old it is. #}
 {% macro open_facts(fact) -%}
 select
-    desired.*,
+    {{ all_but('desired', 'is_backfill') }},
+    coalesce(desired.is_backfill, false) or released.subject is not null as is_backfill,
     '{{ fact.object }}' as object,
     '{{ fact.kind }}' as kind,
     desired.{{ fact.id }} as subject,
     desired.{{ fact.time }} as happened_at,
-    {{ ts_add_hours('desired.' ~ fact.time, 'settings.max_age_hours') }} as send_before_at,
     case
+        when released.subject is null
+            then {{ ts_add_hours('desired.' ~ fact.time, 'settings.max_age_hours') }}
+    end as send_before_at,
+    case
+        when released.subject is not null then null
         when desired.{{ fact.time }} < {{ go_live_at() }} then 'before go-live'
         when desired.{{ fact.time }} < {{ kind_on_since(fact.kind) }} then 'before its kind was switched on'
         when {{ ts_add_hours('desired.' ~ fact.time, 'settings.max_age_hours') }} <= {{ as_of() }}
@@ -46,12 +51,17 @@ inner join {{ ref('objects') }} as settings
         and settings.is_enabled
 left join {{ source('delivered', 'outcomes') }} as outcomes
     on outcomes.object = '{{ fact.object }}' and desired.{{ fact.id }} = outcomes.subject
+left join {{ ref('released_history') }} as released
+    on released.object = '{{ fact.object }}' and desired.{{ fact.id }} = released.subject
 where
     outcomes.state is distinct from 'accepted'
-    and not exists (
-        select 1
-        from {{ source('delivered', 'held_history') }} as history
-        where history.object = '{{ fact.object }}' and history.subject = desired.{{ fact.id }}
+    and (
+        released.subject is not null
+        or not exists (
+            select 1
+            from {{ source('delivered', 'held_history') }} as history
+            where history.object = '{{ fact.object }}' and history.subject = desired.{{ fact.id }}
+        )
     )
 {%- endmacro %}
 
@@ -72,7 +82,8 @@ select
     subject,
     person_key,
     happened_at as occurred_at,
-    history_reason as reason
+    history_reason as reason,
+    market_code
 from (
     {{ open_facts(fact) }}
 ) as open_facts

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from activation.ledger import reasons
+from activation.ledger.backfills import Backfills
 from activation.ledger.pauses import Pauses
 from activation.ledger.persons import Persons
 from activation.ledger.pruning import Prunable
@@ -57,7 +58,7 @@ class LedgerStatus:
     bound_at_ms: int | None
 
 
-class Queries(Pauses, Persons, Refused, Prunable):
+class Queries(Pauses, Backfills, Persons, Refused, Prunable):
     """Reads that change nothing."""
 
     def counts(self, run_id: str) -> list[Counts]:

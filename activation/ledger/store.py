@@ -1,14 +1,17 @@
 """The ledger: one SQLite file, the only copy of what was planned, sent and decided.
 
+Its parts are files of their own: runs, pauses, backfills, freezing, inbox, staging, sending, recovery, queries, folding. One process writes at a
 Its parts are files of their own: runs, pauses, freezing, inbox, staging, sending, recovery, drifting, pruning, queries, folding. One process
-writes at a time, under the lease (the operator's switches and approvals and the inbox of consent excepted); others read through
 `activation.ledger.reading`.
+time, under the lease (the operator's switches and approvals and the inbox of consent excepted); others read through `activation.ledger.reading`.
+writes at a time, under the lease (the operator's switches and approvals and the inbox of consent excepted); others read through
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from activation.ledger.backfills import Backfilling
 from activation.ledger.database import open_writer
 from activation.ledger.drifting import Drifting
 from activation.ledger.folding import Folding
@@ -24,7 +27,9 @@ from activation.ledger.staging import Staging
 from activation.ledger.trying import Trying
 
 
-class Ledger(Runs, Pausing, Freezing, Inbox, Staging, Recovering, Replaying, Trying, Drifting, Pruning, Queries, Folding):
+class Ledger(
+    Runs, Pausing, Freezing, Inbox, Staging, Recovering, Replaying, Trying, Drifting, Pruning, Backfilling, Queries, Folding
+):
     """The writing side of a run."""
 
     @classmethod

@@ -78,4 +78,7 @@ create table if not exists delivered.held_history (
     seen_at timestamp
 );
 
+-- made without it by earlier versions
+alter table delivered.held_history add column if not exists market_code varchar;
+
 create table if not exists delivered.folded (settlement_id varchar);

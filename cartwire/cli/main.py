@@ -30,6 +30,7 @@ VERBS = {
     "rejections": "Rows that were refused, with the reason.",
     "explain": "What was sent to one person, when and why; what was not; what comes next.",
     "replay": "Let refused rows go again, after looking at them; dry run first.",
+    "backfill": "Let history go that was set aside, oldest first and marked; after looking at it.",
     "pause": "Stop sending, all of it or some objects, until resumed; withdrawals still go.",
     "resume": "Lift a pause.",
     "release": "Let through what the volume guard held, after looking at it.",

@@ -48,15 +48,27 @@ held_history as (
     where object = 'purchases'
 ),
 
+released as (
+    select subject
+    from {{ ref('released_history') }}
+    where object = 'purchases'
+),
+
 sendable as (
     select purchased.*
     from purchased
     left join accepted on purchased.purchase_id = accepted.subject
     left join held_history on purchased.purchase_id = held_history.subject
+    left join released on purchased.purchase_id = released.subject
     where
         accepted.subject is null
-        and held_history.subject is null
-        and not coalesce(purchased.ordered_at < {{ go_live_at() }}, false)
+        and (
+            released.subject is not null
+            or (
+                held_history.subject is null
+                and not coalesce(purchased.ordered_at < {{ go_live_at() }}, false)
+            )
+        )
 ),
 
 items as (

@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from activation.fold import STEPS as FOLD_STEPS
+from activation.history import Chunk, LetGo, ask_for_history, let_go
 from activation.ledger.folding import FIELDS, ITEMS, SUBSCRIPTIONS
 from cartwire.clock import to_ms
 from cartwire.person import person_key
@@ -93,6 +94,14 @@ class SmallMarts:
         for step in self._project.steps:
             if step.when is None or self._connection.execute(step.when).fetchone():
                 self._connection.execute(step.sql)
+
+    def ask_for_history(self, chunk: Chunk | None) -> None:
+        """What the next build lets go, as a run tells the models."""
+        ask_for_history(self._connection, chunk)
+
+    def let_go(self) -> LetGo:
+        """What the last build let go."""
+        return let_go(self._connection)
 
     def configure(self, seed: str, before: str, after: str) -> None:
         """Change one row of one seed, as an operator would."""
@@ -181,7 +190,10 @@ class SmallMarts:
         """Every planned row to its end: sent ones are accepted, held and suppressed ones are sticky, history is seen."""
         rows = [row for model in CHANGED for row in self.rows(f"changes.{model}")]
         self._fold([(row, "accepted" if row["verdict"] == "send" else row["verdict"], "", True) for row in rows])
-        self.execute("insert into delivered.held_history select *, 'run', ? from changes.new_held_history", NOW)
+        self.execute(
+            "insert into delivered.held_history by name select *, 'run' as run_id, ? as seen_at from changes.new_held_history",
+            NOW,
+        )
 
     def settle(self, row: Mapping[str, Any], state: str, *, reason: str = "", is_sticky: bool = True) -> None:
         """The newest verdict of one row."""

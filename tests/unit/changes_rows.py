@@ -31,7 +31,7 @@ create table changes.changed_carts ({COMMON}, items {ITEM}[]);
 create table changes.changed_events ({COMMON}, fields struct(field varchar, "type" varchar, "value" varchar)[],
     items {ITEM}[]);
 create table changes.new_held_history (object varchar, kind varchar, subject varchar, person_key varchar,
-    occurred_at timestamp, reason varchar);
+    occurred_at timestamp, reason varchar, market_code varchar);
 create table delivered.outcomes (object varchar, kind varchar, subject varchar, person_key varchar, fingerprint varchar,
     state varchar, reason varchar, is_sticky boolean, run_id varchar, settled_at timestamp);
 create table delivered.users (person_key varchar, email varchar, user_id varchar, fields_fingerprint varchar,
@@ -39,7 +39,7 @@ create table delivered.users (person_key varchar, email varchar, user_id varchar
 create table delivered.user_fields (person_key varchar, field varchar, "type" varchar, "value" varchar,
     fingerprint varchar);
 create table delivered.held_history (object varchar, kind varchar, subject varchar, person_key varchar,
-    occurred_at timestamp, reason varchar, run_id varchar, seen_at timestamp);
+    occurred_at timestamp, reason varchar, run_id varchar, seen_at timestamp, market_code varchar);
 create table changes.changed_grants ({COMMON}, subscription_target varchar, subscription_group varchar,
     subscription_id bigint, subscription_policy varchar, iterable_channel_id bigint, is_channel_left boolean,
     consent_scope varchar[], stated_at timestamp);

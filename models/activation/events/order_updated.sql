@@ -27,7 +27,7 @@ items as (
         orders.order_id in (
             select changes.order_id
             from changes
-            where {{ may_be_sent('changes.changed_at') }}
+            where {{ may_be_sent('order_updated', 'changes.changed_at') }}
         )
     group by orders.order_id
 ),

@@ -30,7 +30,7 @@ moved as (
             moved_items.order_id = deliveries.order_id
             and moved_items.delivery_id = deliveries.delivery_id
             and moved_items.parcel_id is not distinct from deliveries.parcel_id
-    where {{ may_be_sent('deliveries.shipped_at') }}
+    where {{ may_be_sent('shipment_created', 'deliveries.shipped_at') }}
 ),
 
 items as (
