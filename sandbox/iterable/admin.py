@@ -14,6 +14,7 @@ from sandbox.admin import json_answer, json_body, refusal
 from sandbox.iterable import acts, profile_calls, subscriptions
 from sandbox.iterable.field_types import FITS
 from sandbox.iterable.identifiers import fold_email
+from sandbox.iterable.journeys import read_journeys, sends
 from sandbox.iterable.people import Person
 from sandbox.iterable.project import Project, hashed
 from sandbox.iterable.timeline import CUSTOM, PURCHASE, Happening
@@ -67,6 +68,8 @@ def project_routes(project: Project) -> list[Route]:
         get("settings", lambda _request: settings(project)),
         get("state", lambda _request: state(project)),
         get("triggers", lambda request: triggers(project, request)),
+        post("journeys", set_journeys),
+        get("journeys", lambda request: {"journeys": sends(project.state.journeys, project.state.triggers.all, _since(request))}),
         get("writes", lambda request: project.state.writes.report(_since(request))),
         get("refused-rows", lambda request: project.state.writes.refused_rows(_since(request))),
         get("contract-notes", lambda request: project.state.notes.report(request.query_params.get("kind"))),
@@ -182,6 +185,12 @@ def triggers(project: Project, request: Request) -> dict[str, Any]:
     """Counts by kind and name, duplicates and the list; ?since=MARKER, ?list=0 leaves the list out."""
     with_list = request.query_params.get("list", "1") != "0"
     return project.state.triggers.report(_since(request), with_list)
+
+
+def set_journeys(project: Project, body: dict[str, Any]) -> dict[str, Any]:
+    """{"journeys": [{"name", "starts", "of"?, "where"?, "younger_than_hours"?, "reenters"?}]}: in place of those there were."""
+    project.state.journeys = read_journeys(body["journeys"])
+    return {"journeys": [one.name for one in project.state.journeys]}
 
 
 def _shown_person(person: Person) -> dict[str, Any]:

@@ -44,8 +44,9 @@ def track_purchase(project: Project, call: Call) -> Answer:
     now, state = project.now(), project.state
     content = {**data, **extra, "total": raw["total"], "shoppingCartItems": stored_items}
     _, is_update = state.timeline.put(PURCHASE, purchase_id, person, Entry(project.visible_at(), now, None, created_at, content))
+    repeats = ("purchase",) if is_update else ()
     state.triggers.add(
-        PURCHASE_TRIGGER, person.key, ("purchase",), now, id=purchase_id, repeats=("purchase",) if is_update else ()
+        PURCHASE_TRIGGER, person.key, ("purchase",), now, id=purchase_id, repeats=repeats, said=content, created_at=created_at
     )
     project.publish(person, {**person.fields, "shoppingCartItems": []})
     return Answer(success("", {"id": purchase_id}))

@@ -12,6 +12,7 @@ from sandbox.iterable.dates import shown_seconds
 from sandbox.iterable.errors import ApiError, types_mismatched
 from sandbox.iterable.field_types import BUILT_IN, TypeCheck
 from sandbox.iterable.identifiers import fold_email
+from sandbox.iterable.journeys import Journey
 from sandbox.iterable.limits import EVENT_FIELDS_MAX, PROFILE_FIELDS_MAX, Limiter
 from sandbox.iterable.notes import Notes
 from sandbox.iterable.options import Options
@@ -52,6 +53,7 @@ class State:
     forgotten_emails: set[str] = field(default_factory=set)
     forgotten_user_ids: set[str] = field(default_factory=set)
     triggers: Triggers = field(default_factory=Triggers)
+    journeys: tuple[Journey, ...] = ()
     notes: Notes = field(default_factory=Notes)
     writes: Writes = field(default_factory=Writes)
     lists: dict[int, StaticList] = field(default_factory=dict)

@@ -180,5 +180,6 @@ def _store(project: Project, raw: Mapping[str, Any], created_at: int, data: dict
     _, is_update = state.timeline.put(
         CUSTOM, event_id, person, Entry(project.visible_at(), now, name, created_at, {**kept, **extra})
     )
-    state.triggers.add(EVENT, person.key, (name,), now, id=event_id, repeats=(name,) if is_update else ())
+    repeats = (name,) if is_update else ()
+    state.triggers.add(EVENT, person.key, (name,), now, id=event_id, repeats=repeats, said=kept, created_at=created_at)
     return event_id

@@ -7,8 +7,8 @@ triggers; joining a static list triggers; a profile call triggers once per field
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 UNCOUNTED_FIELD = "consent"
@@ -20,7 +20,8 @@ class Trigger:
     """One call's triggers for one person.
 
     `names` are the fields of a profile call, else the event name. `repeats` are those of them that repeat an earlier
-    trigger without bringing anything new: an id that came before, a cart like the one before, a field's own value.
+    trigger without bringing anything new: an id that came before, a cart like the one before, a field's own value. `said` and
+    `created_at` (Unix seconds) are those of an event or purchase in this call.
     """
 
     sequence: int
@@ -30,6 +31,8 @@ class Trigger:
     id: str | None
     names: tuple[str, ...]
     repeats: tuple[str, ...]
+    said: Mapping[str, Any] = field(default_factory=dict)
+    created_at: int | None = None
 
 
 class Triggers:
@@ -46,11 +49,18 @@ class Triggers:
         at: float,
         id: str | None = None,
         repeats: Sequence[str] = (),
+        said: Mapping[str, Any] | None = None,
+        created_at: int | None = None,
     ) -> None:
         """Record the triggers of one call for one person."""
         if names:
             sequence = len(self._all) + 1
-            self._all.append(Trigger(sequence, at, kind, person, id, tuple(names), tuple(repeats)))
+            self._all.append(Trigger(sequence, at, kind, person, id, tuple(names), tuple(repeats), said or {}, created_at))
+
+    @property
+    def all(self) -> Sequence[Trigger]:
+        """Every one, in order."""
+        return self._all
 
     @property
     def marker(self) -> int:
