@@ -52,6 +52,11 @@ known_users as (
             users.user_id = gone_users.user_id
             or (gone_users.user_id is null and {{ fold_email('users.email') }} = gone_users.email)
     )
+    -- as we have delivered them since, maybe under another address
+    and not exists (
+        select 1 from {{ source('delivered', 'users') }} as delivered_users
+        where delivered_users.user_id = {{ identifying_user_id('users.user_id') }}
+    )
 ),
 
 -- one address is one user at Iterable, whoever of ours was delivered under it; in a userID-based

@@ -62,3 +62,18 @@ def test_a_withdrawal_without_its_channel_at_iterable_is_held_and_says_so(marts:
     row = only(marts.rows("changes.changed_withdrawals"))
     assert row["verdict"] == "held"
     assert "iterable_channels.csv" in str(row["verdict_reason"])
+
+
+def test_somebody_found_there_whose_address_we_changed_since_is_unsubscribed_once(marts: SmallMarts) -> None:
+    ada = marts.registered("ada")
+    marts.put("raw_iterable.users", email="ada@example.com", user_id="c-ada", read_at=NOW, document="{}")
+    marts.build()
+    marts.fold()
+    marts.execute("update marts.profiles set email = 'new@example.com' where customer_id = 'c-ada'")
+    marts.build()
+    marts.fold()
+    marts.statement("ada", "withdrawn")
+    marts.consent("ada", ada, email="withdrawn")
+    marts.build()
+    row = only(marts.rows("changes.changed_withdrawals"))
+    assert (row["subject"], row["email"], row["user_id"]) == (f"{ada}:email", "new@example.com", "c-ada")
