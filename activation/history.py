@@ -58,13 +58,15 @@ class LetGo:
     Attributes:
         subjects: oldest first.
         last: (microseconds since 1970, subject) of the newest; None when there was nothing.
-        passed_over: facts in between (or, after the last, all) that wait for a live cart.
+        is_all: nothing else could go.
+        passed_over: facts older than the last that waited for a live cart; waiting_ahead: newer ones.
     """
 
     subjects: Sequence[str]
-    kinds: frozenset[str]
     last: tuple[int, str] | None
+    is_all: bool
     passed_over: int
+    waiting_ahead: int
 
 
 def ask_for_history(conn: duckdb.DuckDBPyConnection, chunk: Chunk | None) -> None:
@@ -118,10 +120,12 @@ def history_turns(conn: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], list
 
 def let_go(conn: duckdb.DuckDBPyConnection) -> LetGo:
     """What the run that was built last let go."""
-    [(subjects, kinds, last_us, last_subject)] = conn.execute((_SQL / "backfill_chunk.sql").read_text()).fetchall()
+    [(subjects, last_us, last_subject)] = conn.execute((_SQL / "backfill_chunk.sql").read_text()).fetchall()
     last = None if last_us is None else (int(last_us), str(last_subject))
-    [(passed_over,)] = conn.execute((_SQL / "backfill_passed_over.sql").read_text(), [*(last or (None, None))]).fetchall()
-    return LetGo(subjects=subjects, kinds=frozenset(kinds), last=last, passed_over=passed_over)
+    query = (_SQL / "backfill_behind.sql").read_text()
+    [(could_go, passed_over, waiting_ahead)] = conn.execute(query, [*(last or (None, None))]).fetchall()
+    is_all = could_go == len(subjects)
+    return LetGo(subjects=subjects, last=last, is_all=is_all, passed_over=passed_over, waiting_ahead=waiting_ahead)
 
 
 def subjects_of(conn: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> dict[str, str | None]:

@@ -169,7 +169,6 @@ def run_backfill(
     settings: Settings,
     backfill_id: int,
     *,
-    by: str,
     rows_max: int | None = None,
     progress: Progress = no_progress,
     tell: Callable[[Progressed], None] = lambda _: None,
@@ -191,7 +190,7 @@ def run_backfill(
         if blocked or backfill.state is not BackfillState.open:
             with lease(settings.ledger, wait_s=WAIT_S), open_warehouse(settings.warehouse) as conn:
                 return Progressed(backfill, chunks, dict(states), _outlook(settings, conn, chunk), blocked)
-        step = _Step(settings, chunk, by)
+        step = _Step(settings, chunk)
         sync(settings, trigger="backfill", wait_s=WAIT_S, progress=progress, walk=step.walk)
         states.update(step.states)
         chunks += bool(step.states)
@@ -216,8 +215,8 @@ class _Step:
     Attributes: as of `Progressed`, of this chunk.
     """
 
-    def __init__(self, settings: Settings, chunk: Chunk, by: str) -> None:
-        self._settings, self._chunk, self._by = settings, chunk, by
+    def __init__(self, settings: Settings, chunk: Chunk) -> None:
+        self._settings, self._chunk = settings, chunk
         self.states: dict[str, int] = {}
         self.blocked: tuple[str, ...] = ()
         self.left = NOTHING_LEFT
@@ -237,12 +236,10 @@ class _Step:
             self.states[AS_BEFORE] = untold
         if self.blocked:
             return
-        number, left_behind = self._chunk.backfill_id, verdicts.left_behind + gone.passed_over
-        if gone.last:
-            run.ledger.advance_backfill(number, gone.last, left_behind=left_behind)
-            self.left = _outlook(self._settings, run.warehouse, replace(self._chunk, after=gone.last))
-        elif not run.history:  # what this run was the first to see as history, the next one can let go
-            run.ledger.end_pass(number, left_behind=left_behind, by=self._by)
+        is_over = gone.is_all and not run.history  # what this run was the first to see as history, the next one can let go
+        left_behind = verdicts.left_behind + gone.passed_over + (gone.waiting_ahead if is_over else 0)
+        run.ledger.advance_backfill(self._chunk.backfill_id, gone.last, left_behind=left_behind, is_over=is_over)
+        self.left = _outlook(self._settings, run.warehouse, replace(self._chunk, after=gone.last or self._chunk.after))
 
 
 def _blocked(run: Run, chunk: Chunk) -> tuple[str, ...]:

@@ -139,7 +139,7 @@ class Backfilling(Backfills):
         return self._known(cursor.lastrowid or 0)
 
     def steer_backfill(self, backfill_id: int, state: BackfillState, *, by: str, at_ms: int | None = None) -> Backfill:
-        """Pause it, open it again, or end a pass. One that waited begins again at its oldest fact; one that is done stays done."""
+        """Pause it, or open it again. One that waited begins again at its oldest fact; one that is done stays done."""
         with transaction(self._db) as db:
             db.execute(
                 """
@@ -154,23 +154,34 @@ class Backfilling(Backfills):
             )
         return self._known(backfill_id)
 
-    def advance_backfill(self, backfill_id: int, after: tuple[int, str], *, left_behind: int) -> Backfill:
-        """A chunk is settled: the next one begins after this fact. Args: left_behind: facts of the chunk that take another pass."""
-        with transaction(self._db) as db:
-            db.execute(
-                "update backfills set after_us = ?, after_subject = ?, left_behind = left_behind + ? where backfill_id = ?",
-                (*after, left_behind, backfill_id),
-            )
-        return self._known(backfill_id)
+    def advance_backfill(
+        self, backfill_id: int, after: tuple[int, str] | None, *, left_behind: int, is_over: bool, at_ms: int | None = None
+    ) -> Backfill:
+        """A chunk is settled: the next one begins after this fact.
 
-    def end_pass(self, backfill_id: int, *, left_behind: int, by: str) -> Backfill:
-        """Nothing is ahead any more: done, or waiting where facts were left behind (`left_behind`: since the last chunk)."""
+        Args: after: None where the chunk was empty. left_behind: facts passed by since the chunk before that take another pass.
+            is_over: nothing is ahead, so it is done, or waits where facts were left behind; one that was paused meanwhile stays so.
+        """
         with transaction(self._db) as db:
             db.execute(
-                "update backfills set left_behind = left_behind + :more, changed_by = :by, changed_at_ms = :at_ms,"
-                " state = case when left_behind + :more > 0 then 'waiting' else 'done' end"
-                " where backfill_id = :backfill_id and state = 'open'",
-                {"more": left_behind, "by": by, "at_ms": now_ms(), "backfill_id": backfill_id},
+                """
+                update backfills
+                set after_us = coalesce(:after_us, after_us), after_subject = coalesce(:after_subject, after_subject),
+                    left_behind = left_behind + :more, changed_at_ms = :at_ms,
+                    state = case
+                        when not :is_over or state <> 'open' then state
+                        when left_behind + :more > 0 then 'waiting'
+                        else 'done'
+                    end
+                where backfill_id = :backfill_id
+                """,
+                {
+                    **dict(zip(("after_us", "after_subject"), after or (None, None), strict=True)),
+                    "more": left_behind,
+                    "is_over": is_over,
+                    "at_ms": at_ms or now_ms(),
+                    "backfill_id": backfill_id,
+                },
             )
         return self._known(backfill_id)
 

@@ -1,7 +1,6 @@
--- What this run let go: subjects oldest first, their kinds, and the place of the last.
+-- What this run let go: subjects oldest first, and the place of the last.
 select
     coalesce(list(subject order by occurred_at, subject), []) as subjects,
-    coalesce(list(distinct kind), []) as kinds,
     epoch_us(max(occurred_at)) as last_us,
     max_by(subject, (occurred_at, subject)) as last_subject
 from changes.released_history

@@ -183,7 +183,7 @@ def _run(settings: Settings, backfill: Backfill, rows_max: int | None, as_json: 
     if not as_json:
         click.echo(f"backfill {number}: stop it with Ctrl-C, go on with `cartwire backfill resume {number}`", err=True)
     with stopping.on_signals(), progress(as_json) as callback:
-        found = run_backfill(settings, number, by=account(), rows_max=rows_max, progress=callback, tell=tell)
+        found = run_backfill(settings, number, rows_max=rows_max, progress=callback, tell=tell)
     if as_json:
         emit_json(
             {

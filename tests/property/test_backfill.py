@@ -75,6 +75,7 @@ def test_chunks_let_go_the_oldest_first_and_everything_once(marts: SmallMarts, r
         sent += [row["occurred_at"] for row in found]
         after = gone.last
         marts.fold()
+        assert gone.is_all == (len(sent) == 9)
     assert sent == sorted(sent)
     assert len(sent) == 9
 
@@ -151,7 +152,13 @@ def test_purchases_wait_for_a_live_cart_and_go_when_it_is_gone(marts: SmallMarts
     marts.ask_for_history(chunk(PURCHASES, REFUNDS))
     marts.build()
     assert {row["kind"] for row in planned(marts)} == {"order_refunded"}
-    assert marts.let_go().passed_over == 6
+    gone = marts.let_go()
+    assert (gone.is_all, gone.passed_over, gone.waiting_ahead) == (True, 6, 0)
+    marts.ask_for_history(chunk(PURCHASES, REFUNDS, rows_max=1))
+    marts.build()
+    gone = marts.let_go()
+    assert (gone.is_all, gone.passed_over, gone.waiting_ahead) == (False, 2, 4)
+    marts.ask_for_history(chunk(PURCHASES, REFUNDS))
     marts.execute("delete from marts.carts")
     marts.build()
     assert {row["kind"] for row in planned(marts)} == {"order_refunded"}, "Iterable shows the cart until it is emptied"

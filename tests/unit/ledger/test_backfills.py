@@ -18,7 +18,7 @@ WANTED = Criteria(kinds=(("purchases", "purchases"), ("events", "order_refunded"
 
 def test_a_backfill_survives_its_process_with_all_it_was_asked(ledger: Ledger, path: Path) -> None:
     started = ledger.start_backfill(replace(WANTED, market_code="us", includes_live_carts=True), by="ada")
-    ledger.advance_backfill(started.backfill_id, (5, "s5"), left_behind=2)
+    ledger.advance_backfill(started.backfill_id, (5, "s5"), left_behind=2, is_over=False)
     with Ledger.open(path, SECRET) as again:
         found = again.backfill(started.backfill_id)
     assert found == replace(started, after=(5, "s5"), left_behind=2)
@@ -28,7 +28,7 @@ def test_a_backfill_survives_its_process_with_all_it_was_asked(ledger: Ledger, p
 
 def test_asking_for_the_same_again_goes_on_with_it(ledger: Ledger) -> None:
     first = ledger.start_backfill(WANTED, by="ada")
-    ledger.advance_backfill(first.backfill_id, (5, "s5"), left_behind=0)
+    ledger.advance_backfill(first.backfill_id, (5, "s5"), left_behind=0, is_over=False)
     ledger.steer_backfill(first.backfill_id, BackfillState.paused, by="bob")
     again = ledger.start_backfill(WANTED, by="cyd")
     assert (again.backfill_id, again.state, again.after) == (first.backfill_id, "open", (5, "s5"))
@@ -38,16 +38,16 @@ def test_asking_for_the_same_again_goes_on_with_it(ledger: Ledger) -> None:
 
 def test_a_pass_that_left_nothing_behind_is_done_for_good(ledger: Ledger) -> None:
     number = ledger.start_backfill(WANTED, by="ada").backfill_id
-    assert ledger.end_pass(number, left_behind=0, by="ada").state == "done"
+    assert ledger.advance_backfill(number, None, left_behind=0, is_over=True).state == "done"
     assert ledger.steer_backfill(number, BackfillState.open, by="ada").state == "done"
     assert ledger.start_backfill(WANTED, by="ada").backfill_id != number
 
 
 def test_what_was_left_behind_takes_another_pass_from_the_beginning(ledger: Ledger) -> None:
     number = ledger.start_backfill(WANTED, by="ada").backfill_id
-    ledger.advance_backfill(number, (5, "s5"), left_behind=1)
-    ended = ledger.end_pass(number, left_behind=2, by="ada")
-    assert (ended.state, ended.left_behind) == ("waiting", 3)
+    ledger.advance_backfill(number, (5, "s5"), left_behind=1, is_over=False)
+    ended = ledger.advance_backfill(number, None, left_behind=2, is_over=True)
+    assert (ended.state, ended.after, ended.left_behind) == ("waiting", (5, "s5"), 3)
     again = ledger.steer_backfill(number, BackfillState.open, by="ada")
     assert (again.state, again.after, again.left_behind) == ("open", None, 0)
 
@@ -55,7 +55,7 @@ def test_what_was_left_behind_takes_another_pass_from_the_beginning(ledger: Ledg
 def test_a_pause_that_came_during_the_last_chunk_stands(ledger: Ledger) -> None:
     number = ledger.start_backfill(WANTED, by="ada").backfill_id
     ledger.steer_backfill(number, BackfillState.paused, by="bob")
-    assert ledger.end_pass(number, left_behind=0, by="ada").state == "paused"
+    assert ledger.advance_backfill(number, None, left_behind=0, is_over=True).state == "paused"
 
 
 @pytest.mark.parametrize(
