@@ -109,7 +109,7 @@ def look(settings: Settings, criteria: Criteria, *, ids: Sequence[str] | None = 
 
     Raises: ConfigError where no sync has built the warehouse, or ids are no history; LeaseTaken.
     """
-    with lease(settings.ledger), open_warehouse(settings.warehouse) as conn:
+    with lease(settings.ledger, wait_s=WAIT_S), open_warehouse(settings.warehouse) as conn:
         if not knows_history(conn):
             raise ConfigError("no sync has met this history yet: run `cartwire sync` first; it sends none of it")
         if ids is not None:
