@@ -192,3 +192,18 @@ def test_what_iterable_refused_for_good_is_not_offered_again(marts: SmallMarts) 
     marts.settle(planned(marts)[0], "rejected", reason="invalid")
     marts.build()
     assert [row["order_id"] for row in planned(marts)] == [f"order-{number}" for number in range(1, 6)]
+
+
+def test_a_backfill_ends_also_where_consent_forbids_all_of_it(marts: SmallMarts) -> None:
+    marts.configure("consent_policies", "object = 'purchases'", "without_consent = 'suppress'")
+    marts.consent("ada", marts.key("ada"), email="withdrawn")
+    after, ends = None, []
+    for _ in range(3):
+        marts.ask_for_history(chunk(PURCHASES, rows_max=2, after=after))
+        marts.build()
+        assert [row["verdict"] for row in planned(marts)] == ["suppressed"] * 2
+        gone = marts.let_go()
+        after = gone.last
+        ends.append(gone.is_all)
+        marts.fold()
+    assert ends == [False, False, True]
