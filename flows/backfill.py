@@ -34,6 +34,7 @@ BETWEEN_CHUNKS_S = 1.0
 """Somebody who waits for the lease asks for it five times in that time."""
 EXAMPLES_MAX = 5
 AS_BEFORE = "as before"
+NOT_MET = "no sync has met this history yet: run `cartwire sync` first; it sends none of it"
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,11 @@ def look(settings: Settings, criteria: Criteria, *, ids: Sequence[str] | None = 
 
     Raises: ConfigError where no sync has built the warehouse, or ids are no history; LeaseTaken.
     """
+    if not settings.warehouse.exists():
+        raise ConfigError(NOT_MET)
     with lease(settings.ledger, wait_s=WAIT_S), open_warehouse(settings.warehouse) as conn:
         if not knows_history(conn):
-            raise ConfigError("no sync has met this history yet: run `cartwire sync` first; it sends none of it")
+            raise ConfigError(NOT_MET)
         if ids is not None:
             criteria = replace(criteria, ids=_subjects(subjects_of(conn, ids)))
         return criteria, _outlook(settings, conn, Chunk(backfill_id=0, criteria=criteria, after=None, rows_max=0))
@@ -186,11 +189,11 @@ def run_backfill(
     blocked: tuple[str, ...] = ()
     while True:
         backfill = known_backfill(settings, backfill_id)
-        chunk = Chunk.of(backfill, rows_max or rows_of_a_chunk(settings, backfill.criteria))
         if blocked or backfill.state is not BackfillState.open:
             with lease(settings.ledger, wait_s=WAIT_S), open_warehouse(settings.warehouse) as conn:
-                return Progressed(backfill, chunks, dict(states), _outlook(settings, conn, chunk), blocked)
-        step = _Step(settings, chunk)
+                left = _outlook(settings, conn, Chunk.of(backfill, 0))
+            return Progressed(backfill, chunks, dict(states), left, blocked)
+        step = _Step(settings, backfill_id, rows_max)
         sync(settings, trigger="backfill", wait_s=WAIT_S, progress=progress, walk=step.walk)
         states.update(step.states)
         chunks += bool(step.states)
@@ -210,26 +213,30 @@ def known_backfill(settings: Settings, backfill_id: int) -> Backfill:
 
 
 class _Step:
-    """One chunk: walks a sync that lets it go, then moves the backfill on, under the lease of that sync.
+    """One chunk: walks a sync that lets it go, then moves the backfill on. Place and state are read under the lease of that sync.
 
     Attributes: as of `Progressed`, of this chunk.
     """
 
-    def __init__(self, settings: Settings, chunk: Chunk) -> None:
-        self._settings, self._chunk = settings, chunk
+    def __init__(self, settings: Settings, backfill_id: int, rows_max: int | None) -> None:
+        self._settings, self._backfill_id, self._rows_max = settings, backfill_id, rows_max
         self.states: dict[str, int] = {}
         self.blocked: tuple[str, ...] = ()
         self.left = NOTHING_LEFT
 
     def walk(self, run: Run) -> None:
-        run.chunk = self._chunk
+        backfill = run.ledger.backfill(self._backfill_id)
+        if backfill is None or backfill.state is not BackfillState.open:  # somebody was quicker
+            walk_steps(run)
+            return
+        run.chunk = Chunk.of(backfill, self._rows_max or rows_of_a_chunk(self._settings, backfill.criteria))
         walk_steps(run)
-        self.blocked = _blocked(run, self._chunk)
+        self.blocked = _blocked(run, run.chunk)
         if run.let_go is not None and not self.blocked:
-            self._settle(run, run.let_go)
+            self._settle(run, run.chunk, run.let_go)
         run.close_warehouse()
 
-    def _settle(self, run: Run, gone: LetGo) -> None:
+    def _settle(self, run: Run, chunk: Chunk, gone: LetGo) -> None:
         verdicts = run.ledger.chunk_verdicts(run.run_id, gone.subjects)
         self.states, self.blocked = dict(verdicts.states), verdicts.blocked
         if untold := len(gone.subjects) - sum(self.states.values()):
@@ -238,14 +245,15 @@ class _Step:
             return
         is_over = gone.is_all and not run.history  # what this run was the first to see as history, the next one can let go
         left_behind = verdicts.left_behind + gone.passed_over + (gone.waiting_ahead if is_over else 0)
-        run.ledger.advance_backfill(self._chunk.backfill_id, gone.last, left_behind=left_behind, is_over=is_over)
-        self.left = _outlook(self._settings, run.warehouse, replace(self._chunk, after=gone.last or self._chunk.after))
+        run.ledger.advance_backfill(chunk.backfill_id, gone.last, left_behind=left_behind, is_over=is_over)
+        self.left = _outlook(self._settings, run.warehouse, replace(chunk, after=gone.last or chunk.after))
 
 
 def _blocked(run: Run, chunk: Chunk) -> tuple[str, ...]:
     """Why a whole kind of the chunk could not be sent."""
     full = [pause.sentence for pause in run.pauses if pause.is_full]
-    names = {name for pair in chunk.criteria.kinds for name in pair} | {"changed_purchases", "changed_events", "released_history"}
+    kinds = chunk.criteria.kinds
+    names = {"released_history", *(f"changed_{name}" for name, _ in kinds), *(kind for _, kind in kinds)}
     failed = [f"{name}: {why}" for name, why in {**run.held, **run.undelivered}.items() if name in names]
     found = tuple(full + failed)
     return found if found or run.let_go is not None else ("the build did not come to the history to let go",)

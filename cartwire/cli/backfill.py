@@ -181,9 +181,12 @@ def _run(settings: Settings, backfill: Backfill, rows_max: int | None, as_json: 
             )
 
     if not as_json:
-        click.echo(f"backfill {number}: stop it with Ctrl-C, go on with `cartwire backfill resume {number}`", err=True)
-    with stopping.on_signals(), progress(as_json) as callback:
-        found = run_backfill(settings, number, rows_max=rows_max, progress=callback, tell=tell)
+        click.echo(f"backfill {number}: Ctrl-C stops it, `cartwire backfill resume {number}` goes on", err=True)
+    try:
+        with stopping.on_signals(), progress(as_json) as callback:
+            found = run_backfill(settings, number, rows_max=rows_max, progress=callback, tell=tell)
+    except stopping.RunStopped:
+        raise stopping.RunStopped(f"stopped, nothing is lost; go on with `cartwire backfill resume {number}`") from None
     if as_json:
         emit_json(
             {

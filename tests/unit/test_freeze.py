@@ -212,6 +212,16 @@ def test_rows_without_a_contract_are_held(conn: duckdb.DuckDBPyConnection, ledge
     assert "no contract" in str(verdicts(ledger)["key-ada"][1])
 
 
+def test_facts_are_frozen_oldest_first(conn: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
+    for model in ("changed_purchases", "changed_events"):
+        for number in (2, 0, 1):
+            at = MOMENT + timedelta(hours=number)
+            add_change(conn, model, "ada", subject=f"{model}-{number}", occurred_at=at)
+    freeze(conn, ledger, batch_rows=2)
+    subjects = [subject for (subject,) in stored(ledger, "select subject from items order by item_id")]
+    assert subjects == [f"{model}-{number}" for model in ("changed_purchases", "changed_events") for number in range(3)]
+
+
 def test_history_moves_once_is_counted_by_kind_and_waits_for_a_held_object(
     conn: duckdb.DuckDBPyConnection, ledger: Ledger
 ) -> None:

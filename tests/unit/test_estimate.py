@@ -1,0 +1,26 @@
+"""What sending costs: the arithmetic that plan, backfill and its chunks share."""
+
+from __future__ import annotations
+
+from clients.endpoints import ENDPOINTS
+from flows.estimate import minutes_of, requests_of, rows_within
+
+EVENTS, PURCHASES = ENDPOINTS["events/trackBulk"], ENDPOINTS["commerce/trackPurchase"]
+
+
+def test_a_request_has_one_row_of_each_person_and_no_more_than_its_endpoint_takes() -> None:
+    assert requests_of(EVENTS, [1_001, 5, 1]) == 2 + 1 + 1
+    assert requests_of(PURCHASES, [3, 2]) == 5
+    assert requests_of(EVENTS, []) == 0
+
+
+def test_minutes_are_those_of_the_limit_times_our_share() -> None:
+    assert minutes_of(PURCHASES, 6_000, 1.0) == 1.0
+    assert minutes_of(PURCHASES, 6_000, 0.5) == 2.0
+
+
+def test_a_minute_has_as_many_rows_as_take_a_minute() -> None:
+    rows = rows_within(PURCHASES, 60, 0.7)
+    assert minutes_of(PURCHASES, requests_of(PURCHASES, [rows]), 0.7) == 1.0
+    assert rows_within(EVENTS, 60, 0.7) == 420_000
+    assert rows_within(PURCHASES, 0.001, 0.7) >= 1
