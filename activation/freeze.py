@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 BATCH_ROWS = 100_000
 ORDER = "lane, occurred_at, subject"  # a person's rows as they happened; and the same rows are packed the same way
 RENDER_ROWS = 2_000  # rows whose fields are Python objects at a time
-FACTS = frozenset({"changed_purchases", "changed_events"})
-"""What happened to a person reaches Iterable in the order in which it happened, kind by kind: rows leave in the order of their freeze."""
 _SQL = Path(__file__).parent / "sql"
 
 
@@ -105,9 +103,8 @@ def freeze_stage(
     states: Counter[tuple[str, str, str]] = Counter()
 
     def items() -> Iterator[NewItem]:
-        for model, relation in zip(models, tables, strict=True):
-            rows = relation.order("occurred_at, subject") if model in FACTS else with_fingerprints(relation)
-            for batch in rows.to_arrow_reader(batch_rows):
+        for relation in tables:
+            for batch in with_fingerprints(relation).to_arrow_reader(batch_rows):
                 kinds = list(tables_of_kinds(pa.Table.from_batches([batch]), contracts))
                 judged, results = judge(kinds, policy)
                 gates.extend(results)

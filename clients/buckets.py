@@ -32,7 +32,7 @@ class Bucket:
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,  # spreads retries, guards nothing
     ) -> None:
-        self.rate_max = _rate_max(endpoint, rate_share)
+        self.rate_max = calls_per_second(endpoint, rate_share)
         self.rate = self.rate_max
         self._burst = float(endpoint.burst_calls)
         self._tokens = self._burst
@@ -88,11 +88,11 @@ class Bucket:
 
 def seconds_for(endpoint: Endpoint, calls: int, rate_share: float) -> float:
     """After a silence, from the first of so many calls to the last, where nothing but the limit holds them up."""
-    return max(0, calls - endpoint.burst_calls) / _rate_max(endpoint, rate_share)
+    return max(0, calls - endpoint.burst_calls) / calls_per_second(endpoint, rate_share)
 
 
-def _rate_max(endpoint: Endpoint, rate_share: float) -> float:
-    """Calls per second."""
+def calls_per_second(endpoint: Endpoint, rate_share: float) -> float:
+    """The pace that is kept: our share of the limit, and no more than lets a burst go before it."""
     room = max(endpoint.calls_max - endpoint.burst_calls, endpoint.calls_max * 0.5)
     return min(endpoint.calls_max * rate_share, room) / endpoint.window_s
 

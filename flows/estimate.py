@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from clients.buckets import seconds_for
+from clients.buckets import calls_per_second, seconds_for
 from clients.endpoints import Endpoint
 
 
@@ -21,4 +21,4 @@ def minutes_of(endpoint: Endpoint, requests: int, share: float) -> float:
 
 def rows_within(endpoint: Endpoint, seconds: float, share: float) -> int:
     """How many rows can leave in that time, one per person and request."""
-    return max(1, int(seconds * endpoint.calls_max * share / endpoint.window_s) * endpoint.rows_max)
+    return max(1, int(seconds * calls_per_second(endpoint, share)) * endpoint.rows_max)
