@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from cartwire.settings import REPOSITORY
 from clients.commercetools import CommercetoolsClient
 from tests.conftest import Sandbox
 from tests.e2e.command import Outcome, cartwire
@@ -45,9 +47,9 @@ def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
     environment = sandbox_process.environment(folder)
     record = Told(folder)
 
-    def run(name: str, *arguments: str) -> None:
+    def run(name: str, *arguments: str, **variables: str) -> None:
         read = sandbox_process.admin("iterable", "GET", "journal?summary=1")["last_seq"] or 0
-        record.outcomes[name] = cartwire(environment, *arguments)
+        record.outcomes[name] = cartwire({**environment, **variables}, *arguments)
         entries = sandbox_process.admin("iterable", "GET", f"journal?since={read}&bodies=1")["entries"]
         writes = [entry for entry in entries if entry["method"] != "GET"]
         record.received[name] = [(_path(entry), hashlib.sha256(entry["body"].encode()).hexdigest()) for entry in writes]
@@ -78,6 +80,9 @@ def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
     run("applied beside others", "apply", str(folder / "day as it is now"), "--json")
     run("the others", "sync", "--json")
     run("applied twice", "apply", str(folder / "day as it is now"))
+    shutil.copytree(REPOSITORY / "config", folder / "config")
+    (folder / "config" / "test_profiles.csv").open("a").write("ada@example.com,,\n")
+    run("other rules", "apply", str(folder / "day as it is now"), CARTWIRE_CONFIG=str(folder / "config"))
     text = (folder / "day").read_text()
     (folder / "cut").write_text(text[: len(text) // 2])
     (folder / "changed").write_text(text.replace("Else", "Someone").replace('"market"', '"Market"'))
@@ -140,6 +145,12 @@ def test_a_plan_is_applied_once(told: Told) -> None:
     assert told.outcomes["applied twice"].code == 4
     assert "no longer to be sent" in told.outcomes["applied twice"].out
     assert told.received["applied twice"] == []
+
+
+def test_a_plan_of_other_rules_is_refused_before_anything_is_loaded(told: Told) -> None:
+    assert told.outcomes["other rules"].code == 2
+    assert "of other rules" in told.outcomes["other rules"].message
+    assert told.received["other rules"] == []
 
 
 @pytest.mark.parametrize("name", ["cut", "changed"])
