@@ -45,7 +45,7 @@ test-identities: setup ## what depends on the type of Iterable project, for both
 	@for identity in $(or $(IDENTITY),email user_id); do \
 		$(BIN)/python -m pytest -n 2 --dist loadgroup -m "identities and not kill" --identity $$identity $(ARGS) || exit; done
 
-test-kill: setup ## the long SIGKILL runs (SEED=n repeats one; IDENTITY=email|user_id: at another type of project)
+test-kill: setup ## the long SIGKILL runs (SEED=n repeats one, KILLS=n, PEOPLE=n and HISTORIES=n make it longer; IDENTITY=email|user_id: at another type)
 	@$(BIN)/python -m pytest -m kill $(if $(IDENTITY),--identity $(IDENTITY)) $(ARGS)
 
 lint: setup ## ruff, mypy, import-linter, sqlfluff
