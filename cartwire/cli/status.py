@@ -26,7 +26,9 @@ STALE = 1
 @of_shadow
 @as_json
 def command(runs_max: int, max_age: timedelta | None, shadow: bool, as_json: bool) -> int:
-    """Recent runs, what is paused, what is held and why, who holds the lease, what the worker does. Works while a sync runs.
+    """Recent runs, what is paused, what is held and why, backfills that are not done, who holds the lease, what the worker does.
+
+    Works while a sync runs.
 
     With --max-age it is the alarm for a dead scheduler: a sync that never started reports nothing by itself.
     """
@@ -42,6 +44,7 @@ def command(runs_max: int, max_age: timedelta | None, shadow: bool, as_json: boo
     with read_only(settings.ledger) as ledger:
         found = ledger.status(runs_max)
         pauses = [pause.sentence.replace("paused", pause.name or "everything but withdrawals", 1) for pause in ledger.pauses()]
+        backfills = [_backfill(one) for one in ledger.backfills() if one.state != "done"]
         newest_done = ledger.newest_done()
         runs = [_run(run, pid) for run in found.runs]
         reasons = [
@@ -58,6 +61,7 @@ def command(runs_max: int, max_age: timedelta | None, shadow: bool, as_json: boo
                 "open_rows": found.open_rows,
                 "newest_run_not_sent": reasons,
                 "paused": pauses,
+                "backfills": backfills,
                 "lease_holder_pid": pid,
                 "worker": worker,
                 "last_done_age_s": None if age is None else int(age.total_seconds()),
@@ -72,6 +76,8 @@ def command(runs_max: int, max_age: timedelta | None, shadow: bool, as_json: boo
             click.echo("\nnot sent by the newest run:\n" + table(reasons, ("object", "kind", "state", "rows", "reason")))
         if pauses:
             click.echo("\npaused:\n" + "\n".join(f"  {sentence}" for sentence in pauses))
+        if backfills:
+            click.echo("\nbackfills:\n" + table(backfills, ("id", "state", "kinds", "left_behind", "go_on")))
         if found.open_rows:
             click.echo("\nopen: " + ", ".join(f"{rows} {state}" for state, rows in found.open_rows.items()))
         click.echo(f"\nlease: {f'process {pid}' if pid else 'free'}")
@@ -95,6 +101,17 @@ def _run(run: Any, holder_pid: int | None) -> dict[str, Any]:
         "started": f"{clock.from_ms(run.started_at_ms):%Y-%m-%d %H:%M:%SZ}",
         "seconds": None if ended_at_ms is None else (ended_at_ms - run.started_at_ms) // 1000,
         "exit": run.exit_code,
+    }
+
+
+def _backfill(one: Any) -> dict[str, Any]:
+    """History that was asked for and is not all sent."""
+    return {
+        "id": one.backfill_id,
+        "state": str(one.state),
+        "kinds": ", ".join(kind for _, kind in one.criteria.kinds),
+        "left_behind": one.left_behind,
+        "go_on": f"cartwire backfill resume {one.backfill_id}",
     }
 
 

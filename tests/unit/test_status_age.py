@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from activation.ledger.backfills import Criteria
 from activation.ledger.store import Ledger
 from cartwire import clock
 from cartwire.cli.durations import Duration
@@ -103,3 +104,13 @@ def test_a_duration_is_its_number_times_its_unit(number: int, unit: tuple[str, i
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match="write 90s, 15m, 2h or 1d"):
         Duration().convert(text, None, None)
+
+
+def test_backfills_that_are_not_done_are_listed_until_they_are(environment: dict[str, str], ledger: Ledger) -> None:
+    wanted = Criteria(kinds=(("events", "order_refunded"),), since_ms=0, until_ms=1)
+    number = ledger.start_backfill(wanted, by="ada").backfill_id
+    assert f"cartwire backfill resume {number}" in cartwire(environment, "status").out
+    (told,) = cartwire(environment, "status", "--json").json()["backfills"]
+    assert (told["state"], told["kinds"]) == ("open", "order_refunded")
+    ledger.advance_backfill(number, None, left_behind=0, is_over=True)
+    assert cartwire(environment, "status", "--json").json()["backfills"] == []
