@@ -158,7 +158,9 @@ def plan(seed: int, kills: int) -> list[list[Kill]]:
     """Chains of one to three kills: every named point in turn, every third kill from outside, faults in turn, all shuffled."""
     source = random.Random(seed)
     outside = [ANYWHERE, WHILE_WRITING]
-    places = [outside[number // 3 % 2] if number % 3 == 2 else POINTS[number * 2 // 3 % len(POINTS)] for number in range(kills)]
+    places = [
+        outside[number // 3 % 2] if number % 3 == 2 else POINTS[(number - number // 3) % len(POINTS)] for number in range(kills)
+    ]
     names = list(FAULTS)
     faults = [names[number % len(names)] for number in range(kills)]
     source.shuffle(places)
