@@ -15,7 +15,7 @@ import pyarrow as pa
 from activation.ledger.queries import Queries
 from cartwire.clock import to_ms
 from clients.iterable import IterableClient
-from clients.iterable_events import moment
+from clients.iterable_events import moment, text
 
 Row = dict[str, Any]
 AHEAD = timedelta(seconds=1)
@@ -128,16 +128,12 @@ def _row(position: int, event: Mapping[str, Any]) -> Row:
     total, at = event.get("total"), moment(event.get("createdAt"))
     return {
         "position": position,
-        "purchase_id": _text(event.get("id")),
-        "market_code": _text(event.get("market")),
-        "currency_code": _text(event.get("currency")),
+        "purchase_id": text(event.get("id")),
+        "market_code": text(event.get("market")),
+        "currency_code": text(event.get("currency")),
         "total": repr(total) if isinstance(total, int | float) and not isinstance(total, bool) else None,
         "purchased_at_ms": None if at is None else to_ms(at),
     }
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 def _naive(moment: datetime) -> datetime:

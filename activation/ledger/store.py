@@ -1,10 +1,8 @@
 """The ledger: one SQLite file, the only copy of what was planned, sent and decided.
 
-Its parts are files of their own: runs, pauses, backfills, freezing, inbox, staging, sending, recovery, queries, folding. One process writes at a
-Its parts are files of their own: runs, pauses, freezing, inbox, staging, sending, recovery, drifting, pruning, queries, folding. One process
-`activation.ledger.reading`.
-time, under the lease (the operator's switches and approvals and the inbox of consent excepted); others read through `activation.ledger.reading`.
-writes at a time, under the lease (the operator's switches and approvals and the inbox of consent excepted); others read through
+Its parts are files of their own: runs, pauses, backfills, freezing, inbox, staging, sending, recovery, trying, drifting, pruning, queries,
+folding. One process writes at a time, under the lease (the operator's switches and approvals, backfills being started or steered, and the
+inbox of consent excepted); others read through `activation.ledger.reading`.
 """
 
 from __future__ import annotations
