@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from activation.as_planned import Sent
+from activation.as_planned import Sent, sent
 from activation.deliver import deliver
 from activation.ledger.store import Ledger
 from activation.ledger.trying import TriedRequest, TriedRow
 from activation.routes import route_of
 from cartwire.errors import LedgerError
-from clients.endpoints import ENDPOINTS
-from clients.iterable import IterableClient, path_of
+from clients.iterable import IterableClient
 
 VISIBILITY_S = 1.0  # any but none: rows of people created go in a second round, as in a delivery
 Key = tuple[str, str]
@@ -23,20 +21,13 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRequest:
-    """A request to the byte. `rows`: its rows in the order of the body."""
+    """A request to the byte. `sent`: what must not differ when it is sent; `rows`: its rows in the order of the body."""
 
     stage: str
     object: str
-    endpoint: str
-    method: str
-    path: str
+    sent: Sent
     body: bytes
     rows: tuple[Key, ...]
-
-    @property
-    def sent(self) -> Sent:
-        """What must not differ when it is sent."""
-        return self.endpoint, self.path, hashlib.sha256(self.body).hexdigest()
 
 
 class Trial:
@@ -92,15 +83,13 @@ def _planned(tried_request: TriedRequest) -> PlannedRequest:
     items = tried_request.items
     route = route_of(items[0].object, tried_request.lane, items[0].bulk_key)
     body = route.envelope(items)
-    if hashlib.sha256(body).hexdigest() != tried_request.body_hash:
+    request = sent(tried_request.endpoint, route.path_values(items), body)
+    if request[2] != tried_request.body_hash:
         raise LedgerError("a request cannot be made again from its rows: nothing was sent; please report this")
-    endpoint = ENDPOINTS[tried_request.endpoint]
     return PlannedRequest(
         stage=tried_request.stage,
         object=items[0].object,
-        endpoint=tried_request.endpoint,
-        method=endpoint.method,
-        path=path_of(endpoint, route.path_values(items)),
+        sent=request,
         body=body,
         rows=tuple((item.object, item.subject) for item in items),
     )

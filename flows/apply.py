@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -18,11 +19,12 @@ from cartwire.settings import Settings
 from flows.context import Applying, Progress, Run, no_progress
 from flows.plan_file import SEND, PlanFile, PlannedLine
 from flows.report import RunReport
-from flows.run import open_run, recorded
+from flows.run import open_run, recorded, walk_steps
 from flows.steps import (
     MODELS_OF_THE_REST,
     THE_REST,
     WITHDRAWALS,
+    Step,
     build,
     deliver_withdrawals,
     fold_earlier,
@@ -39,12 +41,13 @@ from flows.steps import (
 )
 from flows.upgrade import digest_of_rules
 
-STEPS = (
-    ("withdrawals", deliver_withdrawals),
-    ("publish", publish),
-    ("freeze", freeze),
-    ("deliver", send),
-    ("fold", fold_outcomes),
+LOOKING = (Step("fold earlier", fold_earlier), Step("load", load), Step("read back", read_back), Step("build", build))
+SENDING = (
+    Step("withdrawals", deliver_withdrawals),
+    Step("publish", publish),
+    Step("freeze", freeze),
+    Step("deliver", send),
+    Step("fold", fold_outcomes),
 )
 OTHER_CONTENT = "would be sent with another content now"
 NO_LONGER = "is no longer to be sent: it was sent meanwhile, or the shop has it otherwise now"
@@ -94,12 +97,10 @@ def header_of(run: Run) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def trial_of(run: Run) -> Iterator[Trial]:
+def trial_of(run: Run) -> AbstractContextManager[Trial]:
     """For the block: what the run has built, planned and delivered to nobody."""
     stages = {WITHDRAWALS: lambda: stage_withdrawals(run), THE_REST: lambda: stage_rest(run, moves_history=False)}
-    with tried(run.ledger, run.iterable, run.run_id, stages, unknown_outcomes(run.settings)) as trial:
-        yield trial
+    return tried(run.ledger, run.iterable, run.run_id, stages, unknown_outcomes(run.settings))
 
 
 def apply(settings: Settings, plan: PlanFile, *, wait_s: float = 0.0, progress: Progress = no_progress) -> Applied:
@@ -116,10 +117,7 @@ def apply(settings: Settings, plan: PlanFile, *, wait_s: float = 0.0, progress: 
         if run.ledger.looks_first():
             raise ConfigError("the ledger was restored: run `cartwire sync` first, which looks at Iterable before it sends")
         run.ledger.recover()
-        for name, do in (("fold earlier", fold_earlier), ("load", load), ("read back", read_back), ("build", build)):
-            run.progress(name, 0, None)
-            with run.timed(name):
-                do(run)
+        walk_steps(run, LOOKING)
         run.applied = Applying(_table(plan), frozenset(plan.requests))
         with trial_of(run) as trial:
             moved = tuple(_moved(plan, trial))
@@ -127,14 +125,7 @@ def apply(settings: Settings, plan: PlanFile, *, wait_s: float = 0.0, progress: 
         if moved:
             return Applied(report=None, moved=moved, others=max(0, others))
         run.is_settled = False
-        return Applied(report=recorded(run, _send), others=max(0, others))
-
-
-def _send(run: Run) -> None:
-    for name, do in STEPS:
-        run.progress(name, 0, None)
-        with run.timed(name):
-            do(run)
+        return Applied(report=recorded(run, partial(walk_steps, steps=SENDING)), others=max(0, others))
 
 
 def _demand_same(planned: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -73,7 +73,7 @@ def write(
     line("plan", {"format": FORMAT, **header})
     for number, request in enumerate(trial.requests(), 1):
         line("request", {"number": number, **_request(request)})
-        requests[request.endpoint] += 1
+        requests[request.sent[0]] += 1
     for row in trial.rows():
         line("row", _row(row, models.get((row.object, row.kind), "")))
         rows += 1
@@ -135,7 +135,7 @@ def _request(request: PlannedRequest) -> dict[str, Any]:
         "stage": request.stage,
         "object": request.object,
         "endpoint": endpoint,
-        "method": request.method,
+        "method": ENDPOINTS[endpoint].method,
         "path": path,
         "sha256": digest,
         "bytes": len(request.body),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from activation.ledger.store import Ledger
@@ -14,7 +14,7 @@ from cartwire.storage_faults import warehouse_fault
 from clients.iterable import IterableClient
 from flows.context import Progress, Run, no_progress
 from flows.report import RunReport, make_report
-from flows.steps import STEPS, check_before_start, project_binding
+from flows.steps import STEPS, Step, check_before_start, project_binding
 
 HELD_NOTHING = (0, 10)
 
@@ -91,9 +91,9 @@ def recorded(run: Run, walk: Callable[[Run], None]) -> RunReport:
     return report
 
 
-def walk_steps(run: Run) -> None:
-    """Every step in order, in this thread. Raises: RunStopped between two steps, if somebody asked."""
-    for step in STEPS:
+def walk_steps(run: Run, steps: Sequence[Step] = STEPS) -> None:
+    """These steps in order, in this thread. Raises: RunStopped between two steps, if somebody asked."""
+    for step in steps:
         stopping.check()
         run.progress(step.name, 0, None)
         with run.timed(step.name):

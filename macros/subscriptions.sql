@@ -48,6 +48,19 @@ left join (
 )
 {%- endmacro %}
 
+{# What each event (CTE with event_key and both lists of ids) names: event_key, subscription_group, subscription_id. #}
+{% macro subscriptions_named_by(events) -%}
+{%- for group, ids in [('messageChannel', 'iterable_channel_ids'), ('messageType', 'iterable_message_type_ids')] %}
+{% if not loop.first %}union all{% endif %}
+select
+    {{ events }}.event_key,
+    '{{ group }}' as subscription_group,
+    try_cast(listed.entry as bigint) as subscription_id
+from {{ events }}
+cross join {{ list_each(events ~ '.' ~ ids, 'listed', 'entry') }}
+{%- endfor %}
+{%- endmacro %}
+
 {# Events (CTE `told`: event_key, subscription_group, subscription_id, email, user_id) that are only the echo of a write of ours (CTE
    `writes`, of the same action): said by the API, of the very thing that we did to this user, while we did. Clocks differ and events keep
    whole seconds, so a few minutes to both sides count. said_through, said_at: columns of `told`. #}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from activation.ledger import reasons
 from activation.ledger.database import LedgerFile, transaction
+from activation.ledger.refused import STANDING
 from cartwire.clock import now_ms
 from cartwire.errors import LedgerError
 
@@ -28,13 +29,9 @@ select coalesce(max(item_id), 0) from items where run_id = (
     order by ended_at_ms desc limit 1
 )
 """
-_WAITS_FOR_A_PERSON = """
+_WAITS_FOR_A_PERSON = f"""
     items.is_sticky = 1 and (items.state = 'rejected' or (items.state = 'held' and items.reason = :outcome_unknown))
-    and not exists (
-        select 1 from items as later
-        where later.person_key = items.person_key and later.object = items.object and later.subject = items.subject
-            and later.item_id > items.item_id and later.state <> 'superseded'
-    )
+    and {STANDING}
 """
 _IS_OLD = f"""
     items.item_id > :after and items.item_id <= :until and items.changed_at_ms < :before_ms

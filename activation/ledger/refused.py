@@ -15,6 +15,13 @@ from cartwire.clock import now_ms
 
 ROWS_MAX = 1_000
 ALL_ROWS = -1  # SQLite: no limit
+STANDING = """
+    not exists (
+        select 1 from items as later
+        where later.person_key = items.person_key and later.object = items.object and later.subject = items.subject
+            and later.item_id > items.item_id and later.state <> 'superseded'
+    )
+"""
 _NOT_ARRIVED = {State.rejected: "items.state = 'rejected'", State.held: "items.state = 'held'"}
 
 
@@ -109,13 +116,6 @@ class Replaying(Refused):
 def _chosen(which: Which) -> str:
     """The ids of the rows, newest first. States are written out, or the index of rows that did not arrive would not be used."""
     places = [_NOT_ARRIVED.get(State(state), f"items.state = '{State(state)}'") for state in which.states]
-    standing = """
-        and not exists (
-            select 1 from items as later
-            where later.person_key = items.person_key and later.object = items.object and later.subject = items.subject
-                and later.item_id > items.item_id and later.state <> 'superseded'
-        )
-    """
     return f"""
         select items.item_id from items
         where ({" or ".join(places)})
@@ -125,7 +125,7 @@ def _chosen(which: Which) -> str:
             and (:market_code is null or items.market_code = :market_code)
             and (:reason is null or instr(lower(items.reason), lower(:reason)) > 0)
             and (:since_ms is null or items.changed_at_ms >= :since_ms)
-            {standing if which.is_standing else ""}
+            {f"and {STANDING}" if which.is_standing else ""}
         order by items.item_id desc limit :rows_max
     """  # noqa: S608 - constants of this module and of the state machine
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cartwire.cli.output import emit_json, progress, summary, table
+from cartwire.cli.pause import account
 from cartwire.lock import lease
 from cartwire.settings import Settings
 
@@ -41,13 +42,11 @@ def show_repair(settings: Settings, found: Reconciled, as_json: bool) -> int:
 
 def repair_drifts(settings: Settings, found: Reconciled, as_json: bool) -> int:
     """Note what differs, then an ordinary sync."""
-    import getpass
-
     from activation.ledger.store import Ledger
 
     with lease(settings.ledger), Ledger.open(settings.ledger, settings.secret_bytes) as ledger:
         repair = _planned(settings, found, ledger)
-        noted = ledger.note_drifts(repair.fields, getpass.getuser(), found.read_at_ms) if repair.fields else 0
+        noted = ledger.note_drifts(repair.fields, account(), found.read_at_ms) if repair.fields else 0
     if not noted:
         emit_json({**_as_dict(repair), "noted": 0}) if as_json else click.echo("\n".join(("nothing to repair", *_left(repair))))
         return DIFFERS

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cartwire.cli.output import as_json, emit_json, progress, summary, table
+from cartwire.cli.pause import account
 from cartwire.cli.plan import text_of
 from cartwire.cli.refused_rows import shown, which_rows
 from cartwire.errors import CartwireError
@@ -98,12 +99,10 @@ def _rehearse(settings: Settings, rows: Sequence[dict[str, Any]], as_json: bool)
 
 
 def _let_go(settings: Settings, rows: Sequence[dict[str, Any]], as_json: bool) -> int:
-    import getpass
-
     from activation.ledger.store import Ledger
 
     with lease(settings.ledger), Ledger.open(settings.ledger, settings.secret_bytes) as ledger:
-        let_go = ledger.replay([row["item_id"] for row in rows], by=getpass.getuser())
+        let_go = ledger.replay([row["item_id"] for row in rows], by=account())
     if not let_go:
         raise CartwireError("these rows have met another end in the meantime; look again")
     from flows.run import sync

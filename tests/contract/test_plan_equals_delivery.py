@@ -63,7 +63,7 @@ def received(world: World) -> list[Sent]:
 
 
 def unnamed(requests: list[PlannedRequest]) -> list[Sent]:
-    return [("", request.path, request.sent[2]) for request in requests]
+    return [("", request.sent[1], request.sent[2]) for request in requests]
 
 
 def lanes(paths: Iterable[str]) -> list[str]:
@@ -94,7 +94,7 @@ def test_fifty_plans_are_what_the_sandbox_then_receives_hash_by_hash(world: Worl
             reasons.SUBSCRIBED_ALREADY,
         }
         assert Counter(told) == Counter(unnamed(requests))
-        assert lanes(path for _, path, _ in told) == lanes(request.path for request in requests), "in the order of the plan"
+        assert lanes(path for _, path, _ in told) == lanes(request.sent[1] for request in requests), "in the order of the plan"
         seen.update(request.object for request in requests)
 
     holds()
@@ -112,7 +112,7 @@ def distinct(world: World, row: NewItem) -> NewItem:
 def test_a_trial_leaves_no_trace(world: World) -> None:
     before = world.ledger.status(10)
     requests = planned(world, [user(1), purchase(1, 1)], [])
-    assert [urlsplit(request.path).path for request in requests] == ["/api/users/bulkUpdate", "/api/commerce/trackPurchase"]
+    assert [urlsplit(request.sent[1]).path for request in requests] == ["/api/users/bulkUpdate", "/api/commerce/trackPurchase"]
     assert world.ledger.status(10) == before
     assert world.writes()["by_endpoint"] == {}
 

@@ -10,22 +10,19 @@ writes as (
     where action = 'subscribe'
 ),
 
+named as (
+    {{ subscriptions_named_by('events') }}
+),
+
 told as (
-    {%- for group, ids in [
-        ('messageChannel', 'iterable_channel_ids'), ('messageType', 'iterable_message_type_ids')
-    ] %}
-        {% if not loop.first %}union all{% endif %}
-        select
-            events.event_key,
-            '{{ group }}' as subscription_group,
-            try_cast(listed.entry as bigint) as subscription_id,
-            events.email,
-            events.user_id,
-            events.said_through,
-            events.stated_at as subscribed_at
-        from events
-        cross join {{ list_each('events.' ~ ids, 'listed', 'entry') }}
-    {%- endfor %}
+    select
+        named.*,
+        events.email,
+        events.user_id,
+        events.said_through,
+        events.stated_at as subscribed_at
+    from named
+    inner join events on named.event_key = events.event_key
 ),
 
 final as (

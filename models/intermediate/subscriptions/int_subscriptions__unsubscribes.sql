@@ -19,17 +19,7 @@ writes as (
 ),
 
 named as (
-    {%- for group, ids in [
-        ('messageChannel', 'iterable_channel_ids'), ('messageType', 'iterable_message_type_ids')
-    ] %}
-        {% if not loop.first %}union all{% endif %}
-        select
-            events.event_key,
-            '{{ group }}' as subscription_group,
-            try_cast(listed.entry as bigint) as subscription_id
-        from events
-        cross join {{ list_each('events.' ~ ids, 'listed', 'entry') }}
-    {%- endfor %}
+    {{ subscriptions_named_by('events') }}
     union all
     select
         events.event_key,
