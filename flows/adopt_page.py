@@ -6,7 +6,6 @@ from typing import Any
 
 from flows.adopt import Adoption
 from flows.html_page import document, escaped, table
-from flows.plan import PlannedKind
 
 _OWNERS = {
     "both": "Others and we write these",
@@ -48,7 +47,7 @@ def _plan(adoption: Adoption) -> str:
     people = "People, requests and minutes follow Iterable's published limits and the share of them that is configured."
     rows = [
         (
-            _name(kind),
+            kind.title,
             kind.states.get("staged", 0),
             kind.people,
             kind.requests,
@@ -66,7 +65,7 @@ def _plan(adoption: Adoption) -> str:
     if plan.history:
         facts = ", ".join(f"{rows:,} {kind}" for kind, rows in sorted(plan.history.items()))
         text += f"<p>Set aside as history, never sent: {escaped(facts)}.</p>"
-    reasons = [(_name(kind), reason, rows) for kind in plan.kinds for reason, rows in kind.reasons.items()]
+    reasons = [(kind.title, reason, rows) for kind in plan.kinds for reason, rows in kind.reasons.items()]
     if reasons:
         text += "<h3>Not sent, and why</h3>" + table(("what", "why", "rows"), reasons)
     return f"<h2>What {'the first' if adoption.is_first else 'the next'} sync would do</h2>{text}"
@@ -125,10 +124,6 @@ def _channels(adoption: Adoption) -> str:
 def _lists(adoption: Adoption) -> str:
     rows = [(row["name"], row["type"] or "not there", row["flag"] or "not kept", row["why_not"] or "") for row in adoption.lists]
     return "<h2>Lists</h2>" + (table(("list", "type", "kept by", "why not"), rows) if rows else "<p>None.</p>")
-
-
-def _name(kind: PlannedKind) -> str:
-    return kind.object if kind.kind == kind.object else f"{kind.object}: {kind.kind}"
 
 
 def _minutes(minutes: float) -> str:

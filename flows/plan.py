@@ -51,6 +51,11 @@ class PlannedKind:
     may_trigger: tuple[str, ...]
     examples: tuple[str, ...]
 
+    @property
+    def title(self) -> str:
+        """The object, and its kind where that says more."""
+        return self.object if self.kind == self.object else f"{self.object}: {self.kind}"
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -39,7 +39,7 @@ def page(plan: Plan, trial: Trial, made_at: str, *, show_addresses: bool, show_v
 def _summary(plan: Plan) -> str:
     rows = [
         (
-            kind.object if kind.kind == kind.object else f"{kind.object}: {kind.kind}",
+            kind.title,
             kind.states.get("staged", 0),
             kind.people,
             kind.requests,

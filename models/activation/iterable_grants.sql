@@ -2,12 +2,8 @@
 -- Iterable by their own word: a channel where everything that uses it was granted, and the
 -- message type that a row of config/iterable_channels.csv names. Whether Iterable needs to be
 -- told is the diff's to find.
-with consent as (
-    select * from {{ ref('consent_state') }}
-),
-
--- of everything that the rules have weighed
-refusals as (
+with refusals as (
+    -- of everything that the rules have weighed
     select
         profile_id,
         channel,
@@ -16,6 +12,18 @@ refusals as (
     from {{ ref('consent_history') }}
     where status in ('denied', 'withdrawn')
     group by profile_id, channel, purpose
+),
+
+consent as (
+    select
+        states.*,
+        refusals.refused_at
+    from {{ ref('consent_state') }} as states
+    left join refusals
+        on
+            states.profile_id = refusals.profile_id
+            and states.channel = refusals.channel
+            and states.purpose = refusals.purpose
 ),
 
 people as (
@@ -37,13 +45,8 @@ wanted as (
         consent.channel || ':' || consent.purpose as consent_scope,
         consent.is_messageable,
         consent.stated_at,
-        refusals.refused_at
+        consent.refused_at
     from consent
-    left join refusals
-        on
-            consent.profile_id = refusals.profile_id
-            and consent.channel = refusals.channel
-            and consent.purpose = refusals.purpose
     inner join configured
         on consent.channel = configured.channel and consent.purpose = configured.purpose
     union all
@@ -56,13 +59,8 @@ wanted as (
         consent.channel || ':' || consent.purpose as consent_scope,
         consent.is_messageable,
         consent.stated_at,
-        refusals.refused_at
+        consent.refused_at
     from consent
-    left join refusals
-        on
-            consent.profile_id = refusals.profile_id
-            and consent.channel = refusals.channel
-            and consent.purpose = refusals.purpose
     inner join configured
         on consent.channel = configured.channel and consent.purpose = configured.purpose
     where configured.message_type_id is not null
