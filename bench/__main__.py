@@ -60,7 +60,10 @@ def main() -> int:
 
 def _large(customers: int, orders: int, *, write: bool) -> int:
     rounds = large.measure(customers, orders, say=print)
-    command = f"make bench ARGS='--customers {customers} --orders {orders} --write'"
+    limit = os.environ.get("CARTWIRE_MEMORY_GIB", "")
+    command = (
+        f"{f'CARTWIRE_MEMORY_GIB={limit} ' * bool(limit)}make bench ARGS='--customers {customers} --orders {orders} --write'"
+    )
     facts = {"command": command, "customers": customers, "orders": orders, **_machine(), "rounds": rounds}
     print(json.dumps(facts, indent=2))
     if write:

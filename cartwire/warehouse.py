@@ -25,10 +25,11 @@ create table if not exists control.kinds (kind varchar, on_since timestamp);
 """
 
 
-def open_warehouse(path: Path, *, wait_s: float = 300.0) -> duckdb.DuckDBPyConnection:
+def open_warehouse(path: Path, *, wait_s: float = 300.0, memory_gib: float = 0.0) -> duckdb.DuckDBPyConnection:
     """A read-write connection, time zone UTC.
 
     Another process that holds the file (a person's `dbt run`) is waited for, up to `wait_s` seconds.
+    memory_gib: what DuckDB may take before it spills to disk, for every connection of this process; 0: its own limit.
     Raises: ConfigError naming CARTWIRE_WAREHOUSE when the file stays locked; WarehouseError where it is damaged or may not be written.
     """
     try:
@@ -55,6 +56,8 @@ def open_warehouse(path: Path, *, wait_s: float = 300.0) -> duckdb.DuckDBPyConne
         ) from error
     connection.execute("set timezone = 'UTC'")
     connection.execute(USE_OUR_CHECKPOINTS)
+    if memory_gib:
+        connection.execute("set global memory_limit = $limit", {"limit": f"{memory_gib}GiB"})
     return connection
 
 

@@ -114,7 +114,7 @@ class Run:
     def warehouse(self) -> duckdb.DuckDBPyConnection:
         """The run's one connection, opened at first use and kept until `close_warehouse`."""
         if self._connection is None:
-            self._connection = open_warehouse(self.settings.warehouse)
+            self._connection = open_warehouse(self.settings.warehouse, memory_gib=self.settings.memory_gib)
         return self._connection
 
     def close_warehouse(self) -> None:

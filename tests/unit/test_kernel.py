@@ -130,3 +130,12 @@ def test_the_warehouse_speaks_utc(tmp_path: Path) -> None:
     assert connection.execute("select current_setting('TimeZone')").fetchall() == [("UTC",)]
     connection.close()
     assert duckdb.connect(str(tmp_path / "warehouse.duckdb")).execute("select 1").fetchall() == [(1,)]
+
+
+def test_duckdb_takes_no_more_memory_than_it_is_given(tmp_path: Path) -> None:
+    with open_warehouse(tmp_path / "warehouse.duckdb", memory_gib=0.125) as connection:
+        shared = duckdb.connect(str(tmp_path / "warehouse.duckdb"))
+        assert shared.execute("select current_setting('memory_limit')").fetchall() == [("128.0 MiB",)]
+        shared.close()
+        connection.execute("create table large as select sha256(i::varchar) as digest from range(3000000) as r(i)")
+        assert connection.execute("select count(distinct digest) from large").fetchall() == [(3_000_000,)]
