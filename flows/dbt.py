@@ -7,14 +7,12 @@ macro or the description of config/ changes.
 from __future__ import annotations
 
 import contextlib
-import gc
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from cartwire.errors import GateClosed
@@ -22,6 +20,8 @@ from cartwire.settings import REPOSITORY, Settings
 from cartwire.storage_faults import fault_told
 from cartwire.warehouse import open_warehouse
 from flows.build_state import read_state, remember
+from flows.dbt_parse import kept_parse
+from flows.dbt_spared import spared
 from flows.upgrade import digest_of_sql, needs_full_refresh, remember_built
 
 _PARSED: dict[tuple[object, ...], Any] = {}
@@ -93,7 +93,7 @@ def _parse(settings: Settings) -> Any:
 
     os.environ["CARTWIRE_WAREHOUSE"] = settings.warehouse.name
     try:
-        with _unheard(), _heap_set_aside():
+        with spared(), kept_parse(_folder(settings) / "target", os.environ["CARTWIRE_SEEDS"], settings.warehouse.name):
             parsed = dbtRunner().invoke(["parse", *options(settings)])
     finally:
         os.environ["CARTWIRE_WAREHOUSE"] = str(settings.warehouse)
@@ -138,7 +138,7 @@ def _invoke(settings: Settings, manifest: Any, nodes: frozenset[str], *, is_all:
 
     selected = [] if is_all else ["--indirect-selection", "empty", "--select", f"tag:{_MOVED}"]
     arguments = ["build", "--exclude-resource-type", "unit_test", *selected, *(["--full-refresh"] if full_refresh else [])]
-    with _tagged(manifest, nodes), _unheard(), _heap_set_aside():
+    with _tagged(manifest, nodes), spared():
         outcome = dbtRunner(manifest=manifest).invoke([*arguments, *options(settings)])
     if outcome.result is None:
         raise GateClosed(f"dbt stopped before building: {_first_line(outcome.exception)}") from outcome.exception
@@ -167,41 +167,6 @@ def _tagged(manifest: Any, nodes: Iterable[str]) -> Iterator[None]:
             tags.remove(_MOVED)
 
 
-@contextlib.contextmanager
-def _unheard() -> Iterator[None]:
-    """For the block dbt's log events are neither written nor made: both cost a fifth of a build's CPU time, and nobody reads them."""
-    from dbt_common.events.base_types import BaseEvent
-    from dbt_common.events.event_manager import EventManager
-    from dbt_common.events.event_manager_client import ctx_set_event_manager, get_event_manager
-
-    class Unheard(EventManager):
-        def fire_event(self, *_: object, **__: object) -> None:
-            pass
-
-    def keep_fields(event: Any, *_: object, **fields: object) -> None:
-        event.pb_msg = SimpleNamespace(**fields)
-
-    events: Any = BaseEvent
-    heard, made = get_event_manager(), events.__init__
-    ctx_set_event_manager(Unheard())
-    events.__init__ = keep_fields  # instead of a protobuf message
-    try:
-        yield
-    finally:
-        events.__init__ = made
-        ctx_set_event_manager(heard)
-
-
-@contextlib.contextmanager
-def _heap_set_aside() -> Iterator[None]:
-    """For the block the garbage collector leaves alone what is there: 200,000 objects of dbt's, looked through in vain again and again."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-
-
 def _lineage(manifest: Any, node: str) -> frozenset[str]:
     """A node and everything it is built from, but the sources."""
     found, open_nodes = set(), [node]
@@ -215,7 +180,7 @@ def _lineage(manifest: Any, node: str) -> frozenset[str]:
 
 def options(settings: Settings) -> list[str]:
     """This installation's own target and log folders, and no talk."""
-    folder = settings.state_dir / "dbt"
+    folder = _folder(settings)
     return [
         "--project-dir",
         str(REPOSITORY),
@@ -232,7 +197,12 @@ def options(settings: Settings) -> list[str]:
         "--log-level-file",
         "none",
         "--no-write-json",
+        "--use-fast-test-edges",
     ]
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.state_dir / "dbt"
 
 
 def _incremental(settings: Settings) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -83,6 +84,14 @@ def built(template: Built, tmp_path: Path) -> Built:
 def connection(built: Built) -> Iterator[duckdb.DuckDBPyConnection]:
     with closing(open_warehouse(built.settings.warehouse)) as connection:
         yield connection
+
+
+def test_a_second_installation_parses_nothing_anew(built: Built, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.dbt._PARSED", {})
+    parsed_project(built.settings)
+    noted = json.loads((built.settings.state_dir / "dbt" / "target" / "perf_info.json").read_text())
+    assert noted["path_count"] > 400
+    assert noted["parsed_path_count"] == 0
 
 
 def test_what_nothing_moved_for_is_not_built_again(built: Built, connection: duckdb.DuckDBPyConnection) -> None:

@@ -1,0 +1,31 @@
+"""dbt without its diagnostics still refuses what it must refuse, and has everything back afterwards."""
+
+from __future__ import annotations
+
+from dbt.compilation import Linker
+from dbt_common.behavior_flags import Behavior
+from dbt_common.events.base_types import BaseEvent
+
+from flows.dbt_spared import spared
+
+
+def test_a_cycle_is_still_found_and_named() -> None:
+    linker = Linker()
+    linker.dependency("model.b", "model.a")
+    with spared():
+        assert linker.find_cycles() is None
+        linker.dependency("model.a", "model.b")
+        assert set(str(linker.find_cycles()).split(" --> ")) == {"model.a", "model.b"}
+
+
+def test_a_flag_of_the_adapter_keeps_its_setting() -> None:
+    with spared():
+        flags = Behavior([{"name": "old_way", "default": False, "description": "how it was"}], {"old_way": True})
+        assert flags.old_way.setting is True
+
+
+def test_everything_is_dbts_own_again_afterwards() -> None:
+    own = (Linker.find_cycles, Linker.get_graph_summary, BaseEvent.__init__)
+    with spared():
+        assert (Linker.find_cycles, Linker.get_graph_summary, BaseEvent.__init__) != own
+    assert (Linker.find_cycles, Linker.get_graph_summary, BaseEvent.__init__) == own
