@@ -26,10 +26,10 @@ located as (
 placed as (
     select
         located.*,
-        coalesce(by_customer.profile_id, by_email.profile_id) as profile_id,
-        coalesce(by_customer.person_key, by_email.person_key) as person_key,
-        coalesce(by_customer.profile_subject, by_email.profile_subject) as profile_subject,
-        coalesce(by_customer.identity_rule, by_email.identity_rule, 'no_address') as identity_rule,
+        people.profile_id,
+        people.person_key,
+        people.profile_subject,
+        coalesce(people.identity_rule, 'no_address') as identity_rule,
         coalesce(located.locale, markets.locale) as known_locale,
         coalesce(channels.channel_key, markets.channel_key) as known_channel_key,
         coalesce(located.country_code, markets.country_code) as known_country_code,
@@ -37,8 +37,8 @@ placed as (
             as content_modified_at,
         deletions.deleted_at
     from located
-    left join people as by_customer on 'customer:' || located.customer_id = by_customer.subject
-    left join people as by_email on 'email:' || located.customer_email = by_email.subject
+    left join people
+        on {{ person_subject('located.customer_id', 'located.customer_email') }} = people.subject
     left join channels on located.{{ key }} = channels.{{ key }}
     left join content_changes on located.{{ key }} = content_changes.id
     left join deletions on located.{{ key }} = deletions.id

@@ -2,10 +2,12 @@
 -- Iterable user, but in a userID-based project: where profiles share it, is_owner says whose it is
 -- (a verified registered profile before another registered one before a guest; among equals whom
 -- Iterable has under it already, so that nobody's rows stop because somebody else was active; then
--- the newest activity; profile_id settles a tie). Deleted customers keep a row that owns nothing.
+-- the newest activity; profile_id settles a tie). Deleted customers keep a row that owns nothing,
+-- and so do accounts whose customer the shop's data does not have.
 with profiles as (
     select
         *,
+        coalesce(identity_rule <> 'account_not_in_shop', true) as is_in_shop,
         {{ iterable_user_id(
             "case when profile_type = 'registered' then customer_id end", 'person_key'
         ) }} as user_id
@@ -72,10 +74,11 @@ joined as (
         profiles.user_id,
         profiles.identity_rule,
         not profiles.is_deleted as should_exist,
-        not profiles.is_deleted and row_number() over (
+        profiles.is_in_shop,
+        profiles.is_in_shop and not profiles.is_deleted and row_number() over (
             partition by {{ iterable_user('profiles.email', 'profiles.user_id') }}
             order by
-                profiles.is_deleted asc,
+                profiles.is_in_shop and not profiles.is_deleted desc,
                 coalesce(
                     profiles.profile_type = 'registered' and profiles.is_email_verified, false
                 ) desc,

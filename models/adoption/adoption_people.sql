@@ -9,7 +9,7 @@ shop as (
     from recipients
     inner join {{ ref('iterable_users') }} as people
         on recipients.profile_id = people.profile_id
-    where people.should_exist
+    where people.should_exist and people.is_in_shop
 ),
 
 existing as (

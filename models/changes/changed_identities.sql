@@ -51,6 +51,8 @@ two_users as (
         on {{ person_key(person_subject('null', 'people.email')) }} = guests.person_key
     where
         recipients.should_exist
+        -- whose customer cannot be read may be anybody
+        and people.is_in_shop
         and recipients.person_key <> guests.person_key
         and people.identity_rule not in ('own_account', 'guest_address')
         and (

@@ -85,6 +85,7 @@ located as (
         people.user_id,
         people.is_owner,
         people.should_exist,
+        people.is_in_shop,
         people.has_messageable_channel,
         people.market_code,
         own.person_key is not null as is_delivered,
@@ -132,6 +133,7 @@ decided as (
         judged.*,
         case
             when not judged.should_exist then 'customer deleted'
+            when not judged.is_in_shop then 'account not in the shop'
             when not judged.is_owner then 'identifier owned by another profile'
             when judged.is_address_blocked and not judged.has_new_email
                 then 'merge: the address belongs to another user at Iterable'

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from cartwire.settings import REPOSITORY
@@ -22,10 +23,13 @@ main()
 
 
 @pytest.mark.identities
-def test_a_damaged_warehouse_is_moved_away_and_made_anew_without_sending_anything(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_damaged_warehouse_is_made_anew_without_sending_anything_also_not_of_who_was_deleted_meanwhile(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
     environment = sandbox.environment(tmp_path)
     warehouse = tmp_path / "warehouse.duckdb"
     assert cartwire(environment, "sync", "--json").code == 0
+    deleted = _delete_a_customer_with_orders_and_a_cart(warehouse, sandbox)
     marker = sandbox.admin("iterable", "GET", "writes")["marker"]
 
     content = bytearray(warehouse.read_bytes())
@@ -40,6 +44,20 @@ def test_a_damaged_warehouse_is_moved_away_and_made_anew_without_sending_anythin
     assert damaged.message.startswith("the warehouse (CARTWIRE_WAREHOUSE) is damaged")
     assert (anew.code, anew.json()["requests"]) == (0, {})
     assert sandbox.admin("iterable", "GET", f"writes?since={marker}")["total"] == 0
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        profile = connection.execute("select identity_rule from marts.profiles where profile_id = ?", [deleted]).fetchall()
+    assert profile == [("account_not_in_shop",)]
+
+
+def _delete_a_customer_with_orders_and_a_cart(warehouse: Path, sandbox: Sandbox) -> str:
+    """The shop loses somebody whom Iterable has, without a Message. Returns the customer's id."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        (found,) = connection.execute(
+            "select min(carts.profile_id) from activation.iterable_carts as carts"
+            " inner join marts.orders as orders on carts.profile_id = orders.customer_id"
+        ).fetchall()
+    sandbox.admin("commercetools", "DELETE", f"documents/customers/{found[0]}")
+    return str(found[0])
 
 
 @pytest.mark.identities

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import uuid
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from cartwire.person import person_key
 from clients.commercetools import CommercetoolsClient
-from tests.conftest import Sandbox
+from tests.conftest import SECRET, Sandbox
 from tests.e2e.command import Outcome, cartwire
 from tests.e2e.people import user_of
 from tests.e2e.shop_rows import rows
@@ -30,6 +33,8 @@ class Deleted:
     folder: Path
     customer: str = ""
     told_customer: str = ""
+    unknown_customer: dict[str, Any] = field(default_factory=dict)
+    unknown_order: dict[str, Any] = field(default_factory=dict)
     order: dict[str, Any] = field(default_factory=dict)
     cancelled_order: dict[str, Any] = field(default_factory=dict)
     swept_cart: dict[str, Any] = field(default_factory=dict)
@@ -40,6 +45,7 @@ class Deleted:
     carts: dict[str, dict[str, Any]] = field(default_factory=dict)
     metrics: dict[str, dict[tuple[str, str], tuple[int, Any]]] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
+    states: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def tell(self, name: str, *arguments: str, **changes: str) -> None:
         before = self.sandbox.writes()
@@ -68,19 +74,53 @@ class Deleted:
 def deleted(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Deleted:
     sandbox_process.reset()
     told = Deleted(sandbox_process, tmp_path_factory.mktemp("deletes"))
+    _delete_before_the_first_load(told)
     told.tell("first", "sync", "--json")
     told.remember_metrics("first")
     told.addresses = dict(told.rows("select customer_id, email from marts.profiles where customer_id is not null"))
     _choose(told)
     _delete(told)
+    _now(told, "orders", told.unknown_order)
     told.tell("sweep", "sweep", "--json")
     told.tell("after", "sync", "--json")
     told.remember_metrics("after")
     told.tell("unchanged", "sync", "--json")
     told.carts["unchanged"] = {cart["id"]: told.user(cart["customerId"])["cart"] for cart in (told.swept_cart, told.expired_cart)}
+    told.states["unchanged"] = sandbox_process.admin("iterable", "GET", "state")
+    told.tell("rejections", "rejections", "--held", "--reason", "account not in the shop", "--json")
+    _now(told, "customers", told.unknown_customer)
     sandbox_process.admin("commercetools", "POST", "clock", {"offset_seconds": TWO_DAYS_S})
     told.tell("two days later", "sync", "--json", CARTWIRE_CLOCK_OFFSET_SECONDS=str(TWO_DAYS_S))
+    told.states["two days later"] = sandbox_process.admin("iterable", "GET", "state")
     return told
+
+
+def _delete_before_the_first_load(told: Deleted) -> None:
+    """A customer with orders, no cart in use and an address of their own, deleted before anybody loaded the shop."""
+    with CommercetoolsClient.from_settings(told.sandbox.settings(told.folder)) as client:
+        orders, carts, customers = (rows(client, path, sort=["id asc"], limit=500) for path in ("orders", "carts", "customers"))
+    shared = Counter(row.get("email", "").lower() for row in customers)
+    shared.update({row.get("customerEmail", "").lower() for row in (*orders, *carts) if "customerId" not in row})
+    ordered = Counter(row.get("customerId") for row in orders if row["orderState"] == "Complete")
+    busy = {row.get("customerId") for row in carts if row["cartState"] == "Active"}
+    found = (row for row in customers if ordered[row["id"]] and row["id"] not in busy and shared[row["email"].lower()] == 1)
+    told.unknown_customer = next(found)
+    template = next(row for row in orders if row.get("customerId") == told.unknown_customer["id"])
+    dateless = {name: value for name, value in template.items() if name not in ("createdAt", "completedAt")}
+    told.unknown_order = {
+        **dateless,
+        "id": str(uuid.UUID(int=7, version=4)),
+        "orderNumber": "of-an-unknown-account",
+        "version": 1,
+    }
+    told.sandbox.admin("commercetools", "DELETE", f"documents/customers/{told.unknown_customer['id']}")
+
+
+def _now(told: Deleted, resource: str, document: dict[str, Any]) -> None:
+    """The shop has a document from now on, whatever it says of itself."""
+    now = told.sandbox.admin("commercetools", "GET", "clock")["now"]
+    stored = {"createdAt": now, **document, "lastModifiedAt": now}
+    told.sandbox.admin("commercetools", "POST", f"documents/{resource}", stored)
 
 
 def _choose(told: Deleted) -> None:
@@ -91,6 +131,7 @@ def _choose(told: Deleted) -> None:
     shown = [carts[cart_id] for cart_id in current if _is_only_cart(carts[cart_id], carts) and _has_cart(told, carts[cart_id])]
     told.swept_cart, told.expired_cart = shown[:2]
     busy = {told.swept_cart["customerId"], told.expired_cart["customerId"]}
+    busy.add(told.unknown_customer["id"])
     mine = [order for order in orders if order.get("customerId") and order["customerId"] not in busy]
     told.order = next(order for order in mine if order["orderState"] == "Complete")
     others = [order for order in mine if order["customerId"] != told.order["customerId"]]
@@ -211,3 +252,28 @@ def test_a_cart_past_its_lifetime_is_emptied_without_any_sweep(deleted: Deleted)
 
 def test_the_next_sync_of_an_unchanged_shop_says_nothing_again(deleted: Deleted) -> None:
     assert deleted.writes["unchanged"] == {}
+
+
+def test_nothing_is_sent_of_an_account_whose_customer_was_deleted_before_the_first_load(deleted: Deleted) -> None:
+    customer, state = deleted.unknown_customer, deleted.states["unchanged"]
+    profile = deleted.rows(f"select distinct profile_id from marts.orders where customer_id = '{customer['id']}'")
+    assert profile == [(customer["id"],)]
+    assert customer["email"].lower() not in {user["email"] for user in state["users"]}
+    assert _purchases_of_the_unknown_order(deleted, "unchanged") == []
+    held = deleted.outcomes["rejections"].json()["rejections"]
+    assert {"users", "purchases"} <= {row["object"] for row in held}
+    assert {row["person_key"] for row in held} == {person_key(SECRET.encode(), f"customer:{customer['id']}")}
+
+
+def test_when_the_customer_of_such_an_account_is_there_user_and_fresh_facts_follow_once(deleted: Deleted) -> None:
+    user = deleted.user(deleted.unknown_customer["id"])
+    assert user["dataFields"]["profileType"] == "registered"
+    [purchase] = _purchases_of_the_unknown_order(deleted, "two days later")
+    assert purchase["versions"] == 1
+    rule = deleted.rows(f"select identity_rule from marts.profiles where customer_id = '{deleted.unknown_customer['id']}'")
+    assert rule == [("own_account",)]
+
+
+def _purchases_of_the_unknown_order(deleted: Deleted, name: str) -> list[dict[str, Any]]:
+    order_id = deleted.unknown_order["id"]
+    return [one for one in deleted.states[name]["purchases"] if one["data"].get("orderId") == order_id]

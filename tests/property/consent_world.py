@@ -70,7 +70,6 @@ create table staging.stg_commercetools__consent_statements (resource_type varcha
     email varchar, field_path varchar, channel varchar, purpose varchar, status varchar, stated_at timestamp,
     learned_at timestamp, created_at timestamp, is_first_seen boolean, legal_basis varchar, policy_version varchar,
     proof_reference varchar);
-create table staging.stg_commercetools__customers (customer_id varchar);
 create table intermediate.int_subscriptions__granted_by_us (event_key varchar, subscription_group varchar,
     subscription_id bigint);
 create table intermediate.int_subscriptions__unsubscribes (event_key varchar, subscription_group varchar, subscription_id bigint,
@@ -238,10 +237,6 @@ def _rows(world: World) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         ],
     )
     yield "raw_iterable.channels", [{"id": int(number), "name": name} for name, number in CHANNEL_IDS.items()]
-    yield (
-        "staging.stg_commercetools__customers",
-        [{"customer_id": person.customer_id} for person in world.people if person.customer_id],
-    )
     yield (
         "intermediate.int_identity__people",
         [

@@ -1,7 +1,8 @@
 {{ config(materialized='table') }}
 -- Grain: statement_id, profile_id. Everything said about consent, in the order in which it counts.
 -- A grant counts for the profile that gave it; a refusal also for every other profile with the same
--- address, because messages go to addresses.
+-- address, because messages go to addresses. What is said of an account is the account's, whether
+-- the shop's data has its customer or not; an account that nothing else names has only its address.
 with people as (
     select * from {{ ref('int_identity__people') }}
 ),
@@ -12,7 +13,7 @@ shop_statements as (
         statements.resource_type,
         statements.resource_id,
         statements.field_path,
-        'customer:' || customers.customer_id as customer_subject,
+        accounts.subject as customer_subject,
         'email:' || statements.email as email_subject,
         statements.email,
         statements.channel,
@@ -27,8 +28,7 @@ shop_statements as (
         statements.policy_version,
         statements.proof_reference
     from {{ ref('stg_commercetools__consent_statements') }} as statements
-    left join {{ ref('stg_commercetools__customers') }} as customers
-        on statements.customer_id = customers.customer_id
+    left join people as accounts on 'customer:' || statements.customer_id = accounts.subject
 ),
 
 iterable_statements as (
@@ -37,7 +37,7 @@ iterable_statements as (
         said.resource_type,
         said.event_id as resource_id,
         said.event_type as field_path,
-        'customer:' || customers.customer_id as customer_subject,
+        accounts.subject as customer_subject,
         'email:' || said.email as email_subject,
         said.email,
         said.channel,
@@ -52,8 +52,7 @@ iterable_statements as (
         cast(null as varchar) as policy_version,
         cast(null as varchar) as proof_reference
     from {{ ref('int_consent__iterable_statements') }} as said
-    left join {{ ref('stg_commercetools__customers') }} as customers
-        on said.user_id = customers.customer_id
+    left join people as accounts on 'customer:' || said.user_id = accounts.subject
 ),
 
 -- what was collected elsewhere is the person's own word where somebody can show the proof
@@ -63,7 +62,7 @@ imported_statements as (
         'imports' as resource_type,
         said.event_key as resource_id,
         said.source as field_path,
-        'customer:' || customers.customer_id as customer_subject,
+        accounts.subject as customer_subject,
         'email:' || said.email as email_subject,
         said.email,
         said.channel,
@@ -78,8 +77,7 @@ imported_statements as (
         said.policy_version,
         said.proof_reference
     from {{ ref('stg_imports__consent_statements') }} as said
-    left join {{ ref('stg_commercetools__customers') }} as customers
-        on said.customer_id = customers.customer_id
+    left join people as accounts on 'customer:' || said.customer_id = accounts.subject
 ),
 
 unioned as (

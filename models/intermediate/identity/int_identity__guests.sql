@@ -1,6 +1,6 @@
--- Grain: email. Folded addresses of orders and carts that no known customer owns, and the
--- registered customer that a rule of config/identity_rules.csv joins each to. Among several
--- customers the oldest wins, so that a link stays.
+-- Grain: email. Folded addresses of orders and carts that name no account, and the registered
+-- customer that a rule of config/identity_rules.csv joins each to. Among several customers the
+-- oldest wins, so that a link stays.
 with customers as (
     select * from {{ ref('stg_commercetools__customers') }}
 ),
@@ -10,23 +10,14 @@ rules as (
     where is_enabled
 ),
 
-baskets as (
-    select
-        customer_id,
-        customer_email
-    from {{ ref('stg_commercetools__orders') }}
-    union all
-    select
-        customer_id,
-        customer_email
-    from {{ ref('stg_commercetools__carts') }}
-),
-
 guests as (
-    select distinct baskets.customer_email as email
-    from baskets
-    left join customers on baskets.customer_id = customers.customer_id
-    where customers.customer_id is null and baskets.customer_email is not null
+    select customer_email as email
+    from {{ ref('stg_commercetools__orders') }}
+    where customer_id is null and customer_email is not null
+    union
+    select customer_email as email
+    from {{ ref('stg_commercetools__carts') }}
+    where customer_id is null and customer_email is not null
 ),
 
 matched as (

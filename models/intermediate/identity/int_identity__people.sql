@@ -5,6 +5,10 @@ with customers as (
     select * from {{ ref('stg_commercetools__customers') }}
 ),
 
+accounts_not_in_shop as (
+    select * from {{ ref('int_identity__accounts_not_in_shop') }}
+),
+
 guests as (
     select * from {{ ref('int_identity__guests') }}
 ),
@@ -17,6 +21,17 @@ named as (
         email,
         'own_account' as identity_rule
     from customers
+
+    union all
+
+    -- named as the customer will be once the document is there, so facts keep whose they are
+    select
+        {{ person_subject('customer_id', 'null') }} as subject,
+        {{ person_subject('customer_id', 'null') }} as profile_subject,
+        customer_id,
+        email,
+        'account_not_in_shop' as identity_rule
+    from accounts_not_in_shop
 
     union all
 

@@ -13,7 +13,10 @@ with people as (
 joining_rules as (
     select
         profile_id,
-        min(identity_rule) filter (where subject <> profile_subject) as identity_rule,
+        coalesce(
+            min(identity_rule) filter (where subject <> profile_subject),
+            min(identity_rule) filter (where subject = profile_subject)
+        ) as identity_rule,
         min(email) filter (where subject = profile_subject) as email
     from {{ ref('int_identity__people') }}
     group by profile_id
@@ -47,6 +50,7 @@ gathered as (
         people.profile_subject as subject,
         people.person_key,
         people.customer_id,
+        customers.customer_id is not null as has_record,
         joining_rules.email,
         coalesce(customers.is_email_verified, false) as is_email_verified,
         coalesce(customers.first_name, baskets.first_name) as first_name,
@@ -65,10 +69,7 @@ gathered as (
         baskets.market_code as basket_market_code,
         baskets.channel_key as basket_channel_key,
         groups.customer_group_key,
-        coalesce(
-            joining_rules.identity_rule,
-            case when people.is_registered then 'own_account' else 'guest_address' end
-        ) as identity_rule,
+        joining_rules.identity_rule,
         deletions.customer_id is not null as is_deleted,
         deletions.deleted_at,
         coalesce(customers.created_at, baskets.first_seen_at) as created_at,
@@ -89,7 +90,7 @@ located as (
     select
         *,
         case
-            when customer_id is null or (store_key is null and stated_country_code is null)
+            when not has_record or (store_key is null and stated_country_code is null)
                 then basket_market_code
         end as known_market_code
     from gathered
