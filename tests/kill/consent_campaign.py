@@ -84,7 +84,7 @@ class ConsentCampaign:
         shutil.copytree(REPOSITORY / "config", config)
         _configure(config)
         self._installation = Installation(sandbox, folder)
-        self._installation.environment["CARTWIRE_CONFIG"] = str(config)
+        self._installation.environment |= {"CARTWIRE_CONFIG": str(config), "CARTWIRE_RATE_SHARE": "1"}
         self._said: dict[str, list[Statement]] = defaultdict(list)
 
     def begin(self) -> None:
@@ -119,8 +119,10 @@ class ConsentCampaign:
         self._speak(chosen[half:])
         self._disturbed_sync(self._random.choice(DISTURBANCES))
         time.sleep(EXPORTS_REFILLED_S)
-        self._clean_sync()
-        self._clean_sync()  # gives back what stage 1 took for somebody whose market it could not know
+        for _ in range(3):  # what stage 1 takes for somebody whose market it cannot know, the sync after gives back
+            self._clean_sync()
+            if not self._installation.states({self._installation.newest_run()}):
+                break
         self.tally.histories += len(chosen)
         self._compare(chosen)
 
