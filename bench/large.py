@@ -88,6 +88,7 @@ def _one(settings: Settings) -> Figures:
         "rate_share": _rate_share(report, stages["deliver"]["seconds"]),
         "load_average": os.getloadavg()[0],
         "stages": stages,
+        "slowest_models": report.slowest_models,
     }
 
 

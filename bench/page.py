@@ -45,7 +45,14 @@ def _table(result: dict[str, Any]) -> str:
     for title, figures in result["rounds"].items():
         cells = [_cell({"round": title, **figures}.get(key)) for _, key in _COLUMNS]
         head.append("| " + " | ".join(cells) + " |")
+    head += ["", *(_slowest(title, figures) for title, figures in result["rounds"].items() if figures.get("slowest_models"))]
     return "\n".join([*head, ""])
+
+
+def _slowest(title: str, figures: dict[str, Any]) -> str:
+    """What bounds the build of a round."""
+    models = ", ".join(f"`{model}` {seconds:,.1f} s" for model, seconds in figures["slowest_models"].items())
+    return f"Slowest models, {title}: {models}.\n"
 
 
 def _of_ledger(result: dict[str, Any]) -> str:

@@ -75,6 +75,7 @@ class Run:
         is_settled: False once this run found something to send; then its build is no base for leaving out the next.
         still_since: run id of the build that this run would only have repeated, and left out.
         seconds: step name → wall time.
+        slowest_models: model → wall time, of the models that took this run's build longest.
     """
 
     settings: Settings
@@ -108,6 +109,7 @@ class Run:
     is_settled: bool = True
     still_since: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    slowest_models: dict[str, float] = field(default_factory=dict)
     _connection: duckdb.DuckDBPyConnection | None = None
 
     @property

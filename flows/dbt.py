@@ -38,11 +38,13 @@ class BuildResult:
         built: names of models that are as a complete build would make them: built now, or still (`flows/build_state.py`).
         held: model name → why it must not be delivered (its own failure, a failed test on it or upstream).
         failed_tests: names of failed data tests.
+        seconds: model → wall time, of those built now.
     """
 
     built: frozenset[str]
     held: dict[str, str] = field(default_factory=dict)
     failed_tests: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def build_withdrawals(settings: Settings) -> BuildResult:
@@ -244,7 +246,8 @@ def _summarise(results: Sequence[Any], still: set[str]) -> BuildResult:
             held.setdefault(name, f"{kind} {name} could not be built")
         elif kind in ("model", "seed") and status == "skipped":
             held.setdefault(name, f"not built, because these failed upstream: {', '.join(broken[:3])}")
-    return BuildResult(frozenset(built), held, tuple(sorted(failed_tests)))
+    seconds = {result.node.name: result.execution_time for result in results if result.node.resource_type == "model"}
+    return BuildResult(frozenset(built), held, tuple(sorted(failed_tests)), seconds)
 
 
 def _project_key(settings: Settings) -> tuple[object, ...]:

@@ -32,6 +32,8 @@ class RunReport:
         still_since: run id of the build that this run would only have repeated and left out; None when it built.
         grant_window_s: seconds from the last look at somebody to the acceptance of the request that subscribed them, p50 and max over
             requests; an unsubscribe in between is restored by the next sync. Empty without such a request.
+        seconds: step → wall time.
+        slowest_models: model → wall time, of the models that took the build longest; empty where nothing was built.
         history: facts set aside as history when first seen, per kind.
         consent: profiles per market, channel, purpose and status, and how many of them may be messaged, as of this run's build.
         data_docs: path of great-expectations' pages of this run's gates; None when nothing was gated.
@@ -48,6 +50,7 @@ class RunReport:
     history: dict[str, int]
     loaded: dict[str, int]
     seconds: dict[str, float]
+    slowest_models: dict[str, float]
     requests: dict[str, int]
     peak_memory_mib: int
     consent: tuple[dict[str, Any], ...] = ()
@@ -91,6 +94,7 @@ def make_report(run: Run) -> RunReport:
         history=run.history,
         loaded=run.loaded,
         seconds=run.seconds,
+        slowest_models=run.slowest_models,
         requests={endpoint: requests for endpoint, requests, _ in ledger.request_counts(run_id)},
         peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         consent=run.consent,

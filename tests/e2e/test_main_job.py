@@ -10,7 +10,8 @@ import pytest
 from activation.ledger.reading import read_only
 from activation.ledger.store import Ledger
 from cartwire.errors import LedgerError
-from flows.steps import MARTS
+from cartwire.settings import REPOSITORY
+from flows.steps import MARTS, SLOWEST_MODELS
 from sandbox.shop.day import expectations
 from tests.conftest import SECRET
 from tests.e2e.story import Chapter, Story
@@ -42,6 +43,13 @@ def _assert_nothing_was_written(chapter: Chapter) -> None:
     assert chapter.writes == {}
     assert chapter.report.total("planned") == 0
     assert chapter.report.exit_code == 0
+
+
+def test_the_report_names_the_models_that_took_its_build_longest(story: Story) -> None:
+    slowest = story.chapters["first"].report.slowest_models
+    assert len(slowest) == SLOWEST_MODELS
+    assert list(slowest.values()) == sorted(slowest.values(), reverse=True)
+    assert all(list((REPOSITORY / "models").rglob(f"{model}.sql")) for model in slowest)
 
 
 def test_what_the_increments_left_is_what_one_full_build_makes(whole_story: Story) -> None:
