@@ -27,6 +27,7 @@ from flows.upgrade import digest_of_sql, needs_full_refresh, remember_built
 _PARSED: dict[tuple[object, ...], Any] = {}
 _MOVED = "cartwire_moved"
 _NEXT_DUE = "model.cartwire.next_due"
+SHIPPED = REPOSITORY / "config"
 _SOURCES = ("dbt_project.yml", "profiles.yml", "models", "macros", "tests/dbt")
 
 
@@ -90,15 +91,21 @@ def parsed_project(settings: Settings) -> Any:
 
 
 def _parse(settings: Settings) -> Any:
-    """The manifest. dbt is told the warehouse's name, not where it lies: nothing is opened, and under another path it parses all anew."""
+    """The manifest. dbt is told the warehouse's name, not where it lies: nothing is opened, and under another path it parses all anew.
+    So it would with another config folder, where as a rule only the rows are others than in the shipped one.
+    """
     from dbt.cli.main import dbtRunner
 
-    os.environ["CARTWIRE_WAREHOUSE"] = settings.warehouse.name
+    places = {"CARTWIRE_WAREHOUSE": str(settings.warehouse), "CARTWIRE_SEEDS": os.environ["CARTWIRE_SEEDS"]}
+    names = {**places, "CARTWIRE_WAREHOUSE": settings.warehouse.name}
+    if _described(settings.config) == _described(SHIPPED):
+        names["CARTWIRE_SEEDS"] = seed_folder(SHIPPED)
+    os.environ.update(names)
     try:
-        with spared(), kept_parse(_folder(settings) / "target", os.environ["CARTWIRE_SEEDS"], settings.warehouse.name):
+        with spared(), kept_parse(_folder(settings) / "target", *names.values()):
             parsed = dbtRunner().invoke(["parse", *options(settings)])
     finally:
-        os.environ["CARTWIRE_WAREHOUSE"] = str(settings.warehouse)
+        os.environ.update(places)
     if not parsed.success:
         raise GateClosed(f"dbt cannot parse the project: {_first_line(parsed.exception)}") from parsed.exception
     return parsed.result
@@ -254,9 +261,17 @@ def _project_key(settings: Settings) -> tuple[object, ...]:
     """What dbt's parse depends on; of config/ that is the description of the files, not their rows."""
     paths = [path for source in _SOURCES for path in _files(REPOSITORY / source)]
     newest = max(path.stat().st_mtime_ns for path in paths)
-    seeds = sorted(path.name for path in settings.config.glob("*.csv"))
-    described = [path.read_bytes() for path in sorted(settings.config.glob("*.yml"))]
-    return (settings.warehouse.stem, len(paths), newest, *seeds, *described)  # of a DuckDB file, dbt keeps the name only
+    return (
+        settings.warehouse.stem,
+        len(paths),
+        newest,
+        *_described(settings.config),
+    )  # of a DuckDB file, dbt keeps the name only
+
+
+def _described(config: Path) -> tuple[object, ...]:
+    """The files of a config folder and what is said of them, without their rows."""
+    return (*sorted(path.name for path in config.glob("*.csv")), *(path.read_bytes() for path in sorted(config.glob("*.yml"))))
 
 
 def _files(path: Path) -> list[Path]:

@@ -16,7 +16,7 @@ from typing import Any
 @contextlib.contextmanager
 def spared() -> Iterator[None]:
     """For the block dbt works without what is listed below."""
-    with _unheard(), _undiagnosed(), _heap_set_aside():
+    with _unheard(), _undiagnosed(), _unwritten(), _heap_set_aside():
         yield
 
 
@@ -61,6 +61,16 @@ def _undiagnosed() -> Iterator[None]:
         _replaced(Linker, "find_cycles", cycle_of),
         _replaced(BehaviorFlagRendered, "_default_source", lambda *_: "dbt"),
     ):
+        yield
+
+
+@contextlib.contextmanager
+def _unwritten() -> Iterator[None]:
+    """No two files per node with the SQL that is run, 350 of them at a build of all. `dbt compile` writes them
+    for whoever wants to read them."""
+    from dbt.contracts.graph.nodes import ParsedNode
+
+    with _replaced(ParsedNode, "write_node", lambda *_: None):
         yield
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from cartwire.settings import REPOSITORY, Settings
 from flows.dbt import options, parsed_project
+from flows.dbt_spared import spared
 
 
 def dbt(warehouse: Path, *arguments: str) -> Any:
@@ -15,7 +16,9 @@ def dbt(warehouse: Path, *arguments: str) -> Any:
 
     assert warehouse.name == "warehouse.duckdb", "of another database the project would be parsed anew"
     settings = Settings.model_construct(warehouse=warehouse, state_dir=warehouse.parent, config=REPOSITORY / "config")
-    return dbtRunner(manifest=parsed_project(settings)).invoke([*arguments, *options(settings)])
+    manifest = parsed_project(settings)
+    with spared():
+        return dbtRunner(manifest=manifest).invoke([*arguments, *options(settings)])
 
 
 def nodes_of(outcome: Any) -> list[Any]:
