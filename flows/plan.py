@@ -65,6 +65,7 @@ class Plan:
         history: facts that would be set aside as history, per kind.
         due: what falls due next by time alone: kind → `count`, and `next_at`, ISO 8601, UTC.
         is_first: no sync has met these projects yet.
+        looks_first: the ledger may not know all that was sent: a sync looks at Iterable before each row but withdrawals and grants.
         unbuilt: changed model → why it could not be built; a sync would hold everything of it.
     """
 
@@ -73,6 +74,7 @@ class Plan:
     due: dict[str, dict[str, Any]]
     unbuilt: dict[str, str]
     is_first: bool
+    looks_first: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -119,7 +121,7 @@ def planned(run: Run, *, in_clear: bool = False) -> Plan:
         for table, own in zip(tables, verdicts, strict=True):
             kinds += _kinds(table, own, contracts, run.settings, in_clear)
     unbuilt = {model: reason for model, reason in run.undelivered.items() if model not in run.built}
-    return Plan(tuple(kinds), _history(run), _due(run), unbuilt, run.ledger.go_live_at() is None)
+    return Plan(tuple(kinds), _history(run), _due(run), unbuilt, run.ledger.go_live_at() is None, run.ledger.looks_first())
 
 
 def _kinds(

@@ -51,7 +51,9 @@ def _summary(plan: Plan) -> str:
         for kind in plan.kinds
     ]
     heads = ("what", "would be sent", "people", "requests", "rejected", "held", "suppressed", "may fire journeys on")
-    return table(heads, rows) if rows else "<p>Nothing: both sides agree.</p>"
+    looks = "The ledger was restored or lost: each row is looked for at Iterable first, withdrawals and grants excepted, and sent if not there."
+    text = table(heads, rows) if rows else "<p>Nothing: both sides agree.</p>"
+    return text + f"<p>{looks}</p>" * plan.looks_first
 
 
 def _person(rows: list[TriedRow], show_addresses: bool, show_values: bool) -> str:

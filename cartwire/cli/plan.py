@@ -117,6 +117,10 @@ def text_of(plan: Plan) -> str:
             lines.append(f"{title} e.g.: {', '.join(kind.examples)}")
         lines += [f"{title}: {rows_held} not sent: {reason}" for reason, rows_held in kind.reasons.items()]
     lines += [f"! {model} is held: {reason}" for model, reason in plan.unbuilt.items()]
+    if plan.looks_first:
+        lines.append(
+            "\nthe ledger was restored or lost: a sync looks for each row at Iterable, withdrawals and grants excepted, and sends what is not there"
+        )
     if plan.is_first:
         lines.append("\nfirst contact with these projects: `cartwire adopt` shows what others keep there and what would conflict")
     if plan.due:

@@ -23,9 +23,11 @@ def test_after_restoring_an_older_ledger_nothing_fires_twice_and_the_next_change
 
     assert cartwire(environment, "ledger", "restore", backup).code == 11, "it shows first"
     assert cartwire(environment, "ledger", "restore", backup, "--yes", "--json").json()["restored"]
+    shown = cartwire(environment, "plan")
     looked = cartwire(environment, "sync", "--json")
     after = cartwire(environment, "sync", "--json")
 
+    assert "a sync looks for each row at Iterable" in shown.out
     assert looked.code == 0
     assert set(looked.json()["requests"]) <= {"looked first", "subscriptions/unsubscribe", "subscriptions/subscribe"}
     written = sandbox.admin("iterable", "GET", f"writes?since={marker}")
