@@ -1,4 +1,4 @@
-"""What DuckDB says when the storage below the warehouse is full, read-only or damaged, as one error with the way back."""
+"""What DuckDB says when memory runs out, or the storage below the warehouse is full, read-only or damaged, as one error with the way back."""
 
 from __future__ import annotations
 
@@ -20,6 +20,12 @@ _DAMAGED = (
     " (docs/how-to/back-up-and-recover.md)",
 )
 
+_MEMORY = (
+    ("out of memory error",),
+    "needs more memory than DuckDB may take: raise CARTWIRE_MEMORY_GIB (0: four fifths of the machine's), or give the machine more, then"
+    " sync again; nothing is lost",
+)
+
 
 def warehouse_fault(error: BaseException) -> WarehouseError | None:
     """The fault of the storage behind an error of DuckDB, or behind one that a library wrapped round it; None for every other error."""
@@ -38,7 +44,7 @@ def warehouse_fault(error: BaseException) -> WarehouseError | None:
 def fault_told(message: str) -> WarehouseError | None:
     """The same from DuckDB's words, as dbt hands them on."""
     words = message.lower()
-    for signs, what in (_FULL, _READ_ONLY, _DAMAGED):
+    for signs, what in (_MEMORY, _FULL, _READ_ONLY, _DAMAGED):
         if any(sign in words for sign in signs):
             return WarehouseError(f"the warehouse (CARTWIRE_WAREHOUSE) {what}")
     return None

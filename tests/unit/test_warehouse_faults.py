@@ -79,6 +79,12 @@ def test_a_full_disk_is_told_and_what_was_there_stays(path: Path) -> None:
     assert read(path) == 50_000
 
 
+def test_too_little_memory_is_told(path: Path) -> None:
+    with closing(open_warehouse(path, memory_gib=0.05)) as connection, pytest.raises(duckdb.Error) as caught:
+        connection.execute("select sum(len(texts)) from (select list(md5(range::varchar)) as texts from range(3_000_000))")
+    assert "raise CARTWIRE_MEMORY_GIB" in str(warehouse_fault(caught.value))
+
+
 def test_a_file_that_this_account_may_not_write_is_told(path: Path) -> None:
     path.chmod(0o444)
     account = os.geteuid()
