@@ -9,7 +9,9 @@ import os
 import signal
 from collections import Counter
 
-OF_A_DELIVERY = frozenset({"frozen-not-sent", "claimed-not-sent", "sent-not-settled", "settled-not-folded"})
+OF_A_DELIVERY = frozenset(
+    {"frozen-not-sent", "claimed-not-sent", "sent-not-settled", "settled-not-folded", "divided-not-sent", "looked-not-decided"}
+)
 CRASH_POINTS = OF_A_DELIVERY | {
     "loaded-not-built",
     "frozen-history-not-moved",

@@ -171,6 +171,8 @@ class LaneSender:
             if object_name in self._stopped_objects:
                 done += self.ledger.hold_staged(one.item_ids, self._stopped_objects[object_name])
                 continue
+            if one.is_part:
+                crash_points.reach("divided-not-sent")
             self._between()
             envelope = narrowing(self._narrowed, one.envelope)
             if self._planned is not None and object_name != WITHDRAWALS:

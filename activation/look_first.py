@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import orjson
 
+from activation import crash_points
 from activation.iterable.evidence import Evidence, without_what_is_there
 from activation.ledger import reasons
 from activation.ledger.machine import Event
@@ -57,6 +58,7 @@ def look_first(
             lost = [Outcome(item_id=item.item_id, event=Event.lose, reason=reasons.LOOKED_FIRST) for item in claim.items]
             ledger.settle(claim.request_id, lost)
             found = list(pool.map(lambda item: _look(client, item), claim.items))
+            crash_points.reach("looked-not-decided")
             ledger.settle_unknown(
                 [
                     decide(item, evidence, is_dead=False, may_resend=unknown_outcome.get(item.object) == "resend")

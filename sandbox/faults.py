@@ -1,7 +1,7 @@
 """Injectable faults: what may go wrong between a client and a vendor, switched on by rule.
 
-A rule matches requests by method, path and query and acts from the `nth` match on, `times` times (None: for ever). The first
-rule that wants to act wins; every matching rule counts the request.
+A rule matches requests by method, path, query and size of the body and acts from the `nth` match on, `times` times (None: for
+ever). The first rule that wants to act wins; every matching rule counts the request.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Rule:
     method: str = "*"
     path: str = "/"
     query: str = ""
+    larger_than: int = 0
     nth: int = 1
     times: int | None = None
     status: int = 503
@@ -48,9 +49,12 @@ class Rule:
     seen: int = 0
     fired: int = 0
 
-    def matches(self, method: str, path: str, query: str) -> bool:
-        """True if the rule's path is a prefix of `path` or, with `*`, `?` or `[`, a glob over the whole of it; its query is a part of `query`."""
+    def matches(self, method: str, path: str, query: str, body_bytes: int) -> bool:
+        """True if the rule's path is a prefix of `path` or, with `*`, `?` or `[`, a glob over the whole of it; its query is a part of
+        `query`; and the body is larger than it says, if it says so."""
         if self.method not in ("*", method) or self.query not in query:
+            return False
+        if self.larger_than and body_bytes <= self.larger_than:
             return False
         if any(sign in self.path for sign in "*?["):
             return fnmatchcase(path, self.path)
@@ -60,7 +64,8 @@ class Rule:
         """The rule as it was posted, with how often it matched (`seen`) and acted (`fired`)."""
         plain = ("kind", "nth", "times", "status", "body", "delay_ms", "seen", "fired")
         shown = {name: getattr(self, name) for name in plain}
-        return {"match": {"method": self.method, "path": self.path, "query": self.query}, "headers": dict(self.headers), **shown}
+        match = {"method": self.method, "path": self.path, "query": self.query, "larger_than": self.larger_than}
+        return {"match": match, "headers": dict(self.headers), **shown}
 
 
 def parse_rule(raw: Mapping[str, Any]) -> Rule:
@@ -71,9 +76,10 @@ def parse_rule(raw: Mapping[str, Any]) -> Rule:
     if raw.get("kind") not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}")
     match = raw.get("match") or {}
-    if unknown := set(match) - {"method", "path", "query"}:
-        raise ValueError(f"unknown key {sorted(unknown)[0]!r} in match; known: method, path, query")
+    if unknown := set(match) - {"method", "path", "query", "larger_than"}:
+        raise ValueError(f"unknown key {sorted(unknown)[0]!r} in match; known: method, path, query, larger_than")
     numbers = {name: raw.get(name) for name in ("nth", "times", "status", "delay_ms")}
+    numbers["larger_than"] = match.get("larger_than")
     for name, value in numbers.items():
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
             raise ValueError(f"{name} must be a whole number, 0 or more")
@@ -82,6 +88,7 @@ def parse_rule(raw: Mapping[str, Any]) -> Rule:
         method=str(match.get("method") or "*").upper(),
         path=str(match.get("path") or "/"),
         query=str(match.get("query") or ""),
+        larger_than=numbers["larger_than"] or 0,
         nth=numbers["nth"] or 1,
         times=numbers["times"],
         status=numbers["status"] or 503,
@@ -105,11 +112,11 @@ class FaultPlan:
         """Take all rules away."""
         self.rules.clear()
 
-    def next_for(self, method: str, path: str, query: str) -> Rule | None:
+    def next_for(self, method: str, path: str, query: str, body_bytes: int) -> Rule | None:
         """Count the request in every matching rule and give the one that acts on it, if any."""
         acting = None
         for rule in self.rules:
-            if not rule.matches(method, path, query):
+            if not rule.matches(method, path, query, body_bytes):
                 continue
             rule.seen += 1
             if acting is None and rule.seen >= rule.nth and (rule.times is None or rule.fired < rule.times):
@@ -146,7 +153,8 @@ class FaultMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         rule = None
         if scope["type"] == "http" and not scope["path"].startswith(ADMIN_PREFIX):
-            rule = self.plan.next_for(scope["method"], scope["path"], scope["query_string"].decode("latin-1"))
+            announced = dict(scope["headers"]).get(b"content-length", b"0")  # as an ingress does, before it reads
+            rule = self.plan.next_for(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), int(announced))
         if rule is None:
             await self.app(scope, receive, send)
             return

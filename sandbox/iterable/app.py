@@ -31,6 +31,7 @@ ERROR_CODES: Mapping[int, tuple[str, str]] = {
     403: ("Forbidden", "Forbidden"),
     404: ("NotFound", "Endpoint not found"),
     409: ("Conflict", "Email/userId conflict"),
+    413: ("RequestEntityTooLarge", "Request entity too large"),
     429: ("RateLimitExceeded", "Exceeded rate limit"),
 }
 
@@ -73,7 +74,7 @@ def _serve(project: Project, endpoint: Endpoint) -> Callable[[Request], Awaitabl
             _check_key(project, endpoint, request)
             _check_rate(project, endpoint, request.url.path)
             if len(raw) > project.options.largest_body_bytes:
-                raise ApiError(413, "RequestEntityTooLarge", "Request entity too large")
+                raise ApiError(413, *ERROR_CODES[413])
             if endpoint.method in ("POST", "PUT"):
                 call.body = _json(raw, request.url.path)
             answer = endpoint.rule(project, call)

@@ -17,7 +17,7 @@ from tests.contract.delivery_world import SECRET, VISIBILITY_S, ClientSettings
 def main(path: str, url: str, run_id: str) -> None:
     client = IterableClient(ClientSettings(url, SecretStr(DEFAULT_API_KEY)))
     with Ledger.open(Path(path), SECRET) as ledger:
-        deliver(ledger, client, run_id, "main", visibility_s=VISIBILITY_S)
+        deliver(ledger, client, run_id, "main", visibility_s=VISIBILITY_S, looks_first=ledger.looks_first())
 
 
 if __name__ == "__main__":

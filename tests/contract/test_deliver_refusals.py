@@ -70,6 +70,16 @@ def test_a_request_too_large_for_iterable_goes_again_in_halves(world: World) -> 
     assert world.writes()["rows_accepted"] == {"users.bulkUpdate": 8}
 
 
+def test_where_bodies_over_a_size_are_refused_every_row_arrives_in_smaller_ones(world: World) -> None:
+    size = len(user(1).fragment)
+    match = {"path": "/api/users/bulkUpdate", "larger_than": 3 * size}
+    world.admin("faults", {"rules": [{"match": match, "kind": "status", "status": 413}]})
+    run_id = world.run(*(user(number) for number in range(8)))
+    assert set(world.states(run_id).values()) == {"accepted"}
+    assert world.writes()["rows_accepted"] == {"users.bulkUpdate": 8}
+    assert world.triggers()["duplicates"] == []
+
+
 def test_when_rows_fall_one_by_one_for_one_cause_the_object_stops(world: World) -> None:
     rows = [poisonous(number) for number in range(2 * REFUSED_ALONE_MAX)]
     run_id = world.run(*rows, purchase(1, 5_000))

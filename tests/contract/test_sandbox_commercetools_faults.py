@@ -53,6 +53,15 @@ def test_a_fault_may_be_for_one_query_only(vendor: Vendor) -> None:
     assert [vendor.get("/orders", limit=number).status_code for number in (1, 2)] == [200, 503]
 
 
+def test_a_fault_may_be_for_large_bodies_only(vendor: Vendor) -> None:
+    path = f"/customers/{FIRST}"
+    size = len(vendor.update(path, 1).request.content)
+    match = {"path": f"/{KEY}/customers", "larger_than": size}
+    vendor.admin("POST", "faults", {"rules": [{"kind": "status", "status": 413, "match": match}]})
+    assert vendor.get(path).status_code == 200
+    assert [vendor.update(path, version).status_code for version in (2, 1_000)] == [200, 413]
+
+
 def test_a_delay_only_delays(vendor: Vendor) -> None:
     vendor.fault("delay", delay_ms=1)
     assert vendor.get("/orders").status_code == 200
@@ -117,6 +126,7 @@ def test_rows_may_appear_late_and_vanish_while_a_page_is_served(vendor: Vendor) 
         {"kind": "status", "stauts": 500},
         {"kind": "status", "nth": "2"},
         {"kind": "delay", "match": {"url": "/"}},
+        {"kind": "status", "match": {"larger_than": "1 MB"}},
     ],
 )
 def test_a_wrong_fault_rule_is_refused(vendor: Vendor, rule: dict[str, Any]) -> None:
