@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 
+from activation.ledger.backfills import Backfill, BackfillState
 from activation.ledger.reading import read_only
 from cartwire.errors import LedgerError
 from tests.e2e.people import name_of
@@ -16,13 +18,26 @@ from tests.kill.shopping import Wanted
 
 HELD_FOR_ANOTHER = """
 select subject from delivered.outcomes
-where object in ('purchases', 'events') and state = 'held' and reason = 'identifier owned by another profile'
+where object in ('purchases', 'events') and state = 'held'
+    and (reason = 'identifier owned by another profile' or reason like 'merge: %')
 """
 SCRIPTED_FACTS = """
 select 'purchase', purchase_id, order_id from activation.iterable_purchases
 union all select 'cancellation', event_id, order_id from activation.order_cancelled
 union all select 'refund', event_id, refund_id from activation.order_refunded
 """
+REFUSED = """
+select coalesce(profiles.customer_id, ''), outcomes.object, outcomes.reason
+from delivered.outcomes as outcomes
+left join activation.iterable_users as users on outcomes.subject = users.person_key
+left join marts.profiles as profiles on users.profile_id = profiles.profile_id
+where outcomes.state = 'rejected'
+"""
+REASONS = {
+    "killer row": {"400 RequestFieldsTypesMismatched (favouriteStoreVisitAt)"},
+    "row refused in a 200": {"invalidDataEmails", "invalidDataUserIds"},
+}
+RELEASED = "released history"
 FACTS = {
     "purchases": ("iterable_purchases", "purchase_id"),
     "cancellations": ("order_cancelled", "event_id"),
@@ -31,6 +46,11 @@ FACTS = {
 }
 ADDRESSES = "select id, lower(document ->> '$.email') from raw.customers"
 NOBODY: dict[str, Any] = {"email": None, "dataFields": {}, "unsubscribedChannelIds": []}
+
+
+def refused_by(how: str) -> str:
+    """Under which name the refusals of one of `SPOILS` are counted."""
+    return f"refused: {how}"
 
 
 @dataclass(frozen=True)
@@ -47,11 +67,13 @@ def compare(installation: Installation, wanted: Wanted) -> Comparison:
     duplicates = installation.sandbox.admin("iterable", "GET", "triggers?list=0")["duplicates"]
     with duckdb.connect(str(installation.warehouse), read_only=True) as conn:
         found = _Finding(state, installation.sandbox.identity, dict(conn.execute(ADDRESSES).fetchall()))
-        found.people(conn)
+        found.people(conn, wanted)
+        found.refusals(conn, wanted)
         found.carts(conn)
         found.facts(conn)
         found.withdrawals(conn)
         found.script(conn, wanted)
+        found.released(conn, installation.backfills())
     found.faults += [f"fired twice: {one['kind']} {one['name']} {one['id']} {one['person']}" for one in duplicates]
     found.faults += _ledger_faults(installation)
     return Comparison(found.compared, found.faults)
@@ -68,15 +90,18 @@ class _Finding:
         self._purchases, self._events = state["purchases"], state["events"]
         self._versions = Counter({one["id"]: one["versions"] for one in (*state["events"], *state["purchases"]) if one["id"]})
 
-    def people(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Every field the models want, with its value, and none they do not want any more."""
+    def people(self, conn: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
+        """Every field the models want, with its value, and none they do not want any more; but of profiles that Iterable refuses."""
         rows = conn.execute(
-            "select users.email, users.user_id, users.fields from activation.iterable_users as users"
+            "select users.email, users.user_id, users.fields, profiles.customer_id from activation.iterable_users as users"
             " inner join changes.recipients as recipients on users.profile_id = recipients.profile_id"
+            " inner join marts.profiles as profiles on users.profile_id = profiles.profile_id"
             " where recipients.hold_reason is null"
         ).fetchall()
-        ours = {entry["field"] for _, _, fields in rows for entry in fields}
-        for email, user_id, fields in rows:
+        ours = {entry["field"] for _, _, fields, _ in rows for entry in fields}
+        for email, user_id, fields, customer_id in rows:
+            if customer_id in wanted.refused:
+                continue
             self.compared["users"] += 1
             user = self._user(email, user_id)
             if user is None:
@@ -84,11 +109,21 @@ class _Finding:
                 continue
             if user["email"] != email:
                 self.faults.append("lost: a change of address")
-            wanted = {entry["field"]: _value(entry["type"], entry["value"]) for entry in fields}
+            expected = {entry["field"]: _value(entry["type"], entry["value"]) for entry in fields}
             shown = _flat(user["dataFields"])
-            wrong = sorted(name for name in ours if _plain(wanted.get(name)) != _plain(shown.get(name)))
+            wrong = sorted(name for name in ours if _plain(expected.get(name)) != _plain(shown.get(name)))
             if wrong:
                 self.faults.append(f"lost: profile fields {', '.join(wrong)}")
+
+    def refusals(self, conn: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
+        """The ledger has the rows that Iterable had to refuse as rejected, with its reason, and no others."""
+        refused = conn.execute(REFUSED).fetchall()
+        for customer_id, how in wanted.refused.items():
+            self.compared[refused_by(how)] += 1
+            if not any(one == customer_id and name == "users" and reason in REASONS[how] for one, name, reason in refused):
+                self.faults.append(f"not rejected: a {how}")
+        others = [f"{name}, {reason}" for one, name, reason in refused if name != "users" or one not in wanted.refused]
+        self.faults += [f"rejected: {other}" for other in others]
 
     def carts(self, conn: duckdb.DuckDBPyConnection) -> None:
         """The cart of each person who may be messaged; an empty one where it was emptied."""
@@ -122,6 +157,23 @@ class _Finding:
                     self.faults.append(f"lost: {name} {subject}, settled as {settled}")
         self.faults += [f"updated: {subject} came {count} times" for subject, count in self._versions.items() if count > 1]
 
+    def released(self, conn: duckdb.DuckDBPyConnection, backfills: Iterable[Backfill]) -> None:
+        """What a backfill that is not open any more has let go arrived, unless consent forbids it or it waits for a live cart."""
+        settled = dict(
+            conn.execute("select subject, state from delivered.outcomes where object in ('purchases', 'events')").fetchall()
+        )
+        for backfill in backfills:
+            if backfill.state is BackfillState.open:
+                self.faults.append(f"open: backfill {backfill.backfill_id}")
+                continue
+            absent = [subject for subject in backfill.criteria.ids or () if not self._versions[subject]]
+            self.compared[RELEASED] += len(backfill.criteria.ids or ())
+            waiting = [subject for subject in absent if subject not in settled]
+            if len(waiting) > backfill.left_behind:
+                self.faults.append(f"lost: {len(waiting)} facts of a backfill, of which {backfill.left_behind} wait")
+            lost = [settled[subject] for subject in absent if settled.get(subject, "suppressed") != "suppressed"]
+            self.faults += [f"lost: released history, settled as {state}" for state in lost]
+
     def withdrawals(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Whoever opted out of a channel and is at Iterable is unsubscribed there."""
         rows = conn.execute(
@@ -137,7 +189,8 @@ class _Finding:
     def script(self, conn: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
         """What people did in the shop, without asking the models whether it matters.
 
-        A fact of somebody whose identifier has become another profile's meanwhile is held by rule, and seen in the ledger.
+        A fact of somebody whose identifier has become another profile's meanwhile, or another user's at Iterable, is held by rule,
+        and seen in the ledger.
         """
         held = {subject for (subject,) in conn.execute(HELD_FOR_ANOTHER).fetchall()}
         facts = conn.execute(SCRIPTED_FACTS).fetchall()
@@ -154,7 +207,8 @@ class _Finding:
                     self.compared[f"scripted {name} held for another profile"] += 1
                 else:
                     self._expect(name, one in arrived[name])
-        for customer_id, first_name in wanted.first_names.items():
+        for customer_id in wanted.first_names.keys() - wanted.refused.keys():
+            first_name = wanted.first_names[customer_id]
             self._expect("first name", self._customer(customer_id)["dataFields"].get("firstName") == first_name)
         for customer_id, address in wanted.addresses.items():
             self._expect("address", self._customer(customer_id)["email"] == address)

@@ -1,4 +1,4 @@
-"""One installation in a folder: its syncs as child processes, killed at a named point or from outside."""
+"""One installation in a folder: its commands as child processes, killed at a named point or from outside."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from activation.ledger.backfills import Backfill
 from activation.ledger.machine import State
 from activation.ledger.reading import read_only
 from activation.ledger.refused import Which
@@ -22,13 +23,15 @@ from cartwire.settings import REPOSITORY
 from tests.conftest import FOLDERS, Sandbox
 
 CARTWIRE = Path(sys.executable).with_name("cartwire")
+SYNC = ("sync", "--json")
 TIMEOUT_S = 300
+Command = Sequence[str]
 _PARSE = Path("dbt", "target", "partial_parse.msgpack")
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a sync process ended: its return code (-9: killed) and, for a failure's message, what it printed."""
+    """How a process ended: its return code (-9: killed) and, for a failure's message, what it printed."""
 
     returncode: int
     output: str
@@ -59,12 +62,12 @@ class Installation:
         _give_parse(folder)
 
     @contextmanager
-    def started(self, crash_at: str = "") -> Iterator[subprocess.Popen[bytes]]:
-        """`cartwire sync` in a process group of its own; killed with the block if it is still there."""
+    def started(self, crash_at: str = "", command: Command = SYNC) -> Iterator[subprocess.Popen[bytes]]:
+        """`cartwire sync`, or another command, in a process group of its own; killed with the block if it is still there."""
         log = self.folder / "sync.log"
         with log.open("wb") as output:
             child = subprocess.Popen(
-                [CARTWIRE, "sync", "--json"],
+                [CARTWIRE, *command],
                 cwd=REPOSITORY,
                 env=self.environment | {"CARTWIRE_CRASH_AT": crash_at},
                 stdout=output,
@@ -78,31 +81,43 @@ class Installation:
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
 
-    def sync(self, crash_at: str = "") -> Ended:
+    def sync(self, crash_at: str = "", command: Command = SYNC) -> Ended:
         """Run to the end, or to the crash point."""
-        with self.started(crash_at) as child:
+        with self.started(crash_at, command) as child:
             child.wait(TIMEOUT_S)
         return self._ended(child)
 
-    def sync_killed_after(self, seconds: float) -> Ended:
+    def sync_killed_after(self, seconds: float, command: Command = SYNC) -> Ended:
         """Kill from outside at an instant of wall time, whatever the sync is doing then."""
-        with self.started() as child:
+        with self.started(command=command) as child:
             try:
                 child.wait(seconds)
             except subprocess.TimeoutExpired:
                 child.kill()
         return self._ended(child)
 
-    def sync_killed_while_writing(self, writes: int, random_source: random.Random) -> Ended:
+    def sync_killed_while_writing(self, writes: int, random_source: random.Random, command: Command = SYNC) -> Ended:
         """Kill from outside a random moment after the sandbox has taken so many write requests of this sync."""
         before = self._writes()
-        with self.started() as child:
+        with self.started(command=command) as child:
             while child.poll() is None and self._writes() - before < writes:
                 time.sleep(0.02)
             if child.poll() is None:
                 time.sleep(random_source.random() * 0.3)
                 child.kill()
         return self._ended(child)
+
+    def lose_last_sync(self) -> None:
+        """One more sync, and then the ledger of before it takes the ledger's place: what that sync sent it does not know."""
+        backup = str(self.folder / f"backup-{time.time_ns()}.sqlite")
+        for command in (("ledger", "backup", backup), SYNC, ("ledger", "restore", backup, "--yes")):
+            ended = self.sync(command=command)
+            assert ended.returncode == 0, ended.output
+
+    def backfills(self) -> tuple[Backfill, ...]:
+        """Of the ledger as it is now."""
+        with read_only(self.ledger) as ledger:
+            return ledger.backfills()
 
     def states(self, run_ids: Collection[str]) -> Counter[str]:
         """Rows of these runs per state they have now."""
@@ -123,4 +138,8 @@ class Installation:
         return sum(self.sandbox.writes().values())
 
     def _ended(self, child: subprocess.Popen[bytes]) -> Ended:
-        return Ended(child.returncode, (self.folder / "sync.log").read_text(errors="replace")[-2_000:])
+        return Ended(child.returncode, self.said())
+
+    def said(self) -> str:
+        """The end of what the last command printed."""
+        return (self.folder / "sync.log").read_text(errors="replace")[-2_000:]

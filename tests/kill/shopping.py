@@ -27,6 +27,13 @@ _NOT_COPIED = (
     "paymentInfo",
 )
 
+SPOILS = {
+    "killer row": ("favouriteStoreVisitAt", "0000-01-01T00:00:00.000Z"),
+    "row refused in a 200": ("ageRange", "x" * 33_000),
+}
+"""Custom fields of a customer that pass the gate and that Iterable refuses: there is no year 0 (its whole request is refused), and no
+text may be so long (its row is)."""
+
 # Changes of the others are held by rule: another profile owns their address.
 OWN_IDENTIFIER = """
 select profiles.customer_id from marts.profiles as profiles
@@ -48,6 +55,8 @@ class Wanted:
     first_names: dict[str, str] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
     opted_out: dict[str, bool] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    """Customers whose profile Iterable has to refuse as it is now, and for which of `SPOILS`."""
 
 
 class Shopping:
@@ -65,6 +74,7 @@ class Shopping:
                 cart for cart in _documents(conn, "carts") if cart.get("cartState") == "Active" and "customerId" in cart
             ]
         self._own_orders: list[Document] = []
+        self._spoiled: list[tuple[Document, str, Any]] = []
         self._serial = 0
 
     def go_on(self, *, much: bool) -> None:
@@ -139,6 +149,25 @@ class Shopping:
         fields["newsletterOptIn"] = not fields.get("newsletterOptIn", False)
         self._put("customers", customer)
         self.wanted.opted_out[customer["id"]] = not fields["newsletterOptIn"]
+
+    def spoil(self, how: str) -> None:
+        """A customer gets a value that Iterable refuses, one of `SPOILS`."""
+        customer = self._random.choice(self._customers)
+        name, value = SPOILS[how]
+        self._spoiled.append((customer, name, customer["custom"]["fields"].get(name)))
+        customer["custom"]["fields"][name] = value
+        self._put("customers", customer)
+        self.wanted.refused[customer["id"]] = how
+
+    def mend(self) -> None:
+        """Whatever was spoiled is as it was before."""
+        for customer, name, before in self._spoiled:
+            customer["custom"]["fields"].pop(name)
+            if before is not None:
+                customer["custom"]["fields"][name] = before
+            self._put("customers", customer)
+        self._spoiled.clear()
+        self.wanted.refused.clear()
 
     def edit_cart(self, cart: Document) -> None:
         """One more of the first thing in a cart."""
