@@ -22,6 +22,7 @@ create table if not exists control.run (
 );
 create table if not exists control.authority (kind varchar, authority varchar);
 create table if not exists control.kinds (kind varchar, on_since timestamp);
+create table if not exists control.ledger (looks_first boolean);
 """
 
 
@@ -92,8 +93,12 @@ def write_control(
     secret: bytes,
     authority: Mapping[str, str],
     kinds_on_since: Mapping[str, datetime] | None = None,
+    looks_first: bool = False,
 ) -> None:
-    """Replace the one row of `control.run` and the rows of `control.authority` and `control.kinds`. Datetimes are aware UTC, stored naive UTC."""
+    """Replace the one row of `control.run` and of `control.ledger`, and the rows of `control.authority` and `control.kinds`.
+
+    Args: datetimes are aware UTC, stored naive UTC. looks_first: the ledger may not know all that was sent.
+    """
     inner, outer = key_blocks(secret)
     row = [run_id, as_of.replace(tzinfo=None), go_live_at.replace(tzinfo=None), project_key, identity, inner, outer]
     connection.execute(_CONTROL)
@@ -106,4 +111,6 @@ def write_control(
     connection.execute("delete from control.kinds")
     for kind, since in (kinds_on_since or {}).items():
         connection.execute("insert into control.kinds values (?, ?)", [kind, since.replace(tzinfo=None)])
+    connection.execute("delete from control.ledger")
+    connection.execute("insert into control.ledger values (?)", [looks_first])
     connection.execute("commit")

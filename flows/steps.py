@@ -137,7 +137,7 @@ def load(run: Run) -> None:
 
 
 def write_run_row(run: Run) -> None:
-    """Tell the models which run this is, when it is, and where history begins."""
+    """Tell the models which run this is, when it is, where history begins, and whether the ledger knows all that was sent."""
     write_control(
         run.warehouse,
         run_id=run.run_id,
@@ -148,6 +148,7 @@ def write_run_row(run: Run) -> None:
         secret=run.settings.secret_bytes,
         authority=run.authorities,
         kinds_on_since=run.kinds_on_since,
+        looks_first=run.ledger.looks_first(),
     )
 
 

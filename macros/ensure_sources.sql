@@ -61,6 +61,7 @@ create table if not exists control.run (
 );
 create table if not exists control.authority (kind varchar, authority varchar);
 create table if not exists control.kinds (kind varchar, on_since timestamp);
+create table if not exists control.ledger (looks_first boolean);
 create table if not exists control.backfill (
     backfill_id bigint, object varchar, kind varchar, since timestamp, until timestamp, market_code varchar,
     has_ids boolean, includes_live_carts boolean, after_at timestamp, after_subject varchar, rows_max bigint

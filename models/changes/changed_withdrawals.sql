@@ -31,6 +31,11 @@ settings as (
     where object = 'withdrawals' and kind = 'withdrawals' and is_enabled
 ),
 
+incomplete_ledger as (
+    select * from {{ source('control', 'ledger') }}
+    where looks_first
+),
+
 known_users as (
     select
         person_key,
@@ -207,10 +212,12 @@ unsettled as (
             and (outcomes.state = 'accepted' or outcomes.is_sticky),
             false
         )
-        -- delivered with this very status, never withdrawn and never subscribed: created so
+        -- delivered with this very status, never withdrawn and never subscribed: created so. A
+        -- ledger that may have lost a grant cannot tell; an unsubscribe said twice is harmless
         and not coalesce(
             outcomes.subject is null and delivered_fields.value = changed.status
-            and subscribed.person_key is null, false
+            and subscribed.person_key is null
+            and not exists (select 1 from incomplete_ledger), false
         )
 ),
 
