@@ -19,8 +19,6 @@ from cartwire.settings import REPOSITORY, Settings
 from tests.http import HTTP
 
 OURS = ("CARTWIRE_", "CTP_", "ITERABLE_", "PREFECT_API", "DBT_")
-FOLDERS: list[Path] = []
-"""Of every installation of this worker that reads the shipped config/, oldest first."""
 SECRET = "test-secret-test-secret-test-secret-test"
 
 
@@ -77,8 +75,6 @@ class Sandbox:
 
     def environment(self, folder: Path, **more: object) -> dict[str, str]:
         """Settings of a fresh installation in `folder` against this sandbox, as environment variables."""
-        if folder not in FOLDERS and "CARTWIRE_CONFIG" not in more:
-            FOLDERS.append(folder)
         values = {
             **self.credentials,
             "ITERABLE_IDENTITY": self.identity,

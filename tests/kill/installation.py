@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,13 +19,12 @@ from activation.ledger.machine import State
 from activation.ledger.reading import read_only
 from activation.ledger.refused import Which
 from cartwire.settings import REPOSITORY
-from tests.conftest import FOLDERS, Sandbox
+from tests.conftest import Sandbox
 
 CARTWIRE = Path(sys.executable).with_name("cartwire")
 SYNC = ("sync", "--json")
 TIMEOUT_S = 300
 Command = Sequence[str]
-_PARSE = Path("dbt", "target", "partial_parse.msgpack")
 
 
 @dataclass(frozen=True)
@@ -42,14 +40,6 @@ class Ended:
         return self.returncode == -signal.SIGKILL
 
 
-def _give_parse(folder: Path) -> None:
-    """What dbt parsed for an earlier installation of this worker serves the processes of this one: else the first parses for seconds."""
-    earlier = (other / _PARSE for other in FOLDERS if other != folder)
-    if (found := next((path for path in earlier if path.exists()), None)) is not None:
-        (folder / _PARSE).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(found, folder / _PARSE)
-
-
 class Installation:
     """The command line against the worker's sandbox, in a process of its own."""
 
@@ -59,7 +49,6 @@ class Installation:
         self.warehouse = folder / "warehouse.duckdb"
         self.environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         self.environment |= sandbox.environment(folder)
-        _give_parse(folder)
 
     @contextmanager
     def started(self, crash_at: str = "", command: Command = SYNC) -> Iterator[subprocess.Popen[bytes]]:
