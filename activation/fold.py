@@ -1,7 +1,7 @@
 """The fold: what the ledger settled becomes what the models see as delivered.
 
-One DuckDB transaction takes over whole settlements by id, so a fold that dies leaves nothing and a fold that is repeated
-adds nothing. Rows come as Arrow, the statements are static, and nothing here is a second source of truth:
+One DuckDB transaction takes over whole settlements by id, oldest first, so a fold that dies leaves nothing and a fold that is repeated
+adds nothing. Rows come as Arrow, in chunks, the statements are static, and nothing here is a second source of truth:
 `rebuild_delivered` makes the same tables from the ledger alone.
 """
 
@@ -16,6 +16,7 @@ import pyarrow as pa
 from activation.rehearsal import end_rehearsal
 
 if TYPE_CHECKING:
+    from activation.ledger.folding import Unfolded
     from activation.ledger.store import Ledger
 
 _SQL = Path(__file__).parent / "sql"
@@ -59,9 +60,23 @@ def _fold(conn: duckdb.DuckDBPyConnection, ledger: Ledger, *, empty_first: bool)
     leftovers = (
         set() if empty_first else _numbers(conn, "select item_id from delivered.subscription_writes where not is_accepted")
     )
-    fresh = ledger.unfolded_settlements(known, leftovers)
-    if not fresh.settlement_ids and not fresh.subscriptions.num_rows and not empty_first:
-        return 0
+    folded = 0
+    conn.execute("begin")
+    try:
+        if empty_first:
+            conn.execute((_SQL / _EMPTY).read_text())
+        for fresh in ledger.unfolded_settlements(known, leftovers):
+            if fresh.settlement_ids or fresh.subscriptions.num_rows:
+                _take_over(conn, fresh)
+                folded += len(fresh.settlement_ids)
+        conn.execute("commit")
+    except BaseException:
+        conn.execute("rollback")
+        raise
+    return folded
+
+
+def _take_over(conn: duckdb.DuckDBPyConnection, fresh: Unfolded) -> None:
     sources = {
         "fold_items": fresh.items,
         "fold_fields": fresh.fields,
@@ -71,19 +86,12 @@ def _fold(conn: duckdb.DuckDBPyConnection, ledger: Ledger, *, empty_first: bool)
     for name, table in sources.items():
         conn.register(name, table)
     try:
-        conn.execute("begin")
-        try:
-            for step in (_EMPTY, *STEPS) if empty_first else STEPS:
-                conn.execute((_SQL / step).read_text())
-            conn.execute("insert into delivered.folded select settlement_id from fold_settlements")
-            conn.execute("commit")
-        except BaseException:
-            conn.execute("rollback")
-            raise
+        for step in STEPS:
+            conn.execute((_SQL / step).read_text())
+        conn.execute("insert into delivered.folded select settlement_id from fold_settlements")
     finally:
         for name in sources:
             conn.unregister(name)
-    return len(fresh.settlement_ids)
 
 
 def _numbers(conn: duckdb.DuckDBPyConnection, query: str) -> set[int]:

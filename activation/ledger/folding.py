@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 from activation.ledger.database import LedgerFile
 
 BATCH_ROWS = 50_000
+CHUNK_ITEMS = 100_000
 
 ITEMS = pa.schema(
     [
@@ -107,7 +108,7 @@ with told as (
     select items.*, 0 as is_accepted
     from runs inner join items on items.run_id = runs.run_id
     where runs.state <> 'running' and items.object in ('withdrawals', 'grants') and items.state = 'superseded'
-        and items.item_id not in (select value from json_each(:known))
+        and items.item_id not in (select value from json_each(:known)) and :takes_leftovers
 ),
 sent as (
     select
@@ -155,9 +156,15 @@ order by 11, 1, 6
 """
 
 
+SELECT_SETTLEMENTS = "select settlement_id from settlements order by settled_at_ms, settlement_id"
+COUNT_ITEMS = """
+select settlement_id, count(*) from items where settlement_id in (select value from json_each(?)) group by settlement_id
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfolded:
-    """Settlements not yet in `delivered`. Rows are ordered by time: of two rows of one subject the later one holds.
+    """Some of the settlements not yet in `delivered`. Rows are ordered by time: of two rows of one subject the later one holds.
 
     items: one row per verdict. fields: one row per field that an accepted state object delivered; value null = removed. With the fingerprint
     `unknown`: found to differ at Iterable.
@@ -173,25 +180,41 @@ class Unfolded:
 class Folding(LedgerFile):
     """Reads for the fold; an empty `known` gives everything, which rebuilds `delivered`."""
 
-    def unfolded_settlements(self, known: AbstractSet[str], known_leftovers: AbstractSet[int] = frozenset()) -> Unfolded:
-        """Every settlement whose id is not in `known`, with its rows.
+    def unfolded_settlements(
+        self, known: AbstractSet[str], known_leftovers: AbstractSet[int] = frozenset(), *, chunk_items: int = CHUNK_ITEMS
+    ) -> Iterator[Unfolded]:
+        """Every settlement whose id is not in `known`, with its rows: oldest first, in chunks, so that memory holds one; at least one.
 
-        `known_leftovers`: items of dead runs, which have no settlement, whose effect on subscriptions was taken over before.
+        known_leftovers: items of dead runs, which have no settlement, whose effect on subscriptions was taken over before; the others
+            come with the first chunk.
+        chunk_items: items after which a chunk is full; a settlement is never divided.
         """
-        rows = self._db.execute("select settlement_id from settlements order by settled_at_ms, settlement_id")
-        ids = tuple(settlement_id for (settlement_id,) in rows if settlement_id not in known)
+        fresh = [settlement_id for (settlement_id,) in self._db.execute(SELECT_SETTLEMENTS) if settlement_id not in known]
+        counts = dict(self._db.execute(COUNT_ITEMS, [json.dumps(fresh)]).fetchall())
+        ids: list[str] = []
+        items = 0
+        takes_leftovers = True
+        for settlement_id in fresh:
+            ids.append(settlement_id)
+            items += counts.get(settlement_id, 0)
+            if items >= chunk_items:
+                yield self._unfolded(ids, known_leftovers, takes_leftovers)
+                ids, items, takes_leftovers = [], 0, False
+        if ids or takes_leftovers:
+            yield self._unfolded(ids, known_leftovers, takes_leftovers)
+
+    def _unfolded(self, ids: list[str], known_leftovers: AbstractSet[int], takes_leftovers: bool) -> Unfolded:
         settlements = {"settlements": json.dumps(ids)}
+        leftovers = {"known": json.dumps(sorted(known_leftovers)), "takes_leftovers": takes_leftovers}
         return Unfolded(
-            settlement_ids=ids,
+            settlement_ids=tuple(ids),
             items=_table(self._db, SELECT_ITEMS, settlements, ITEMS),
             fields=_table(self._db, SELECT_FIELDS, settlements, FIELDS),
-            subscriptions=_table(
-                self._db, SELECT_SUBSCRIPTIONS, {**settlements, "known": json.dumps(sorted(known_leftovers))}, SUBSCRIPTIONS
-            ),
+            subscriptions=_table(self._db, SELECT_SUBSCRIPTIONS, {**settlements, **leftovers}, SUBSCRIPTIONS),
         )
 
 
-def _table(db: sqlite3.Connection, query: str, parameters: Mapping[str, str], schema: pa.Schema) -> pa.Table:
+def _table(db: sqlite3.Connection, query: str, parameters: Mapping[str, object], schema: pa.Schema) -> pa.Table:
     cursor = db.execute(query, parameters)
     batches = []
     while rows := cursor.fetchmany(BATCH_ROWS):

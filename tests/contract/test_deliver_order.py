@@ -181,7 +181,7 @@ def test_fields_that_iterable_filtered_out_are_not_folded_as_delivered(world: Wo
     known = FieldChange(field="firstName", type="string", before=None, after="Ann", fingerprint="1")
     dropped = FieldChange(field="shoeSize", type="long", before=None, after="40", fingerprint="2")
     world.run(user(1, data={"firstName": "Ann", "shoeSize": 40}, fields=(known, dropped)))
-    unfolded = world.ledger.unfolded_settlements(set())
+    [unfolded] = world.ledger.unfolded_settlements(set())
     assert unfolded.items.column("state").to_pylist() == ["accepted"]
     assert unfolded.fields.column("field").to_pylist() == ["firstName"]
 

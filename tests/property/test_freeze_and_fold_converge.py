@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,6 +131,25 @@ def test_delivered_rebuilt_from_the_ledger_plans_nothing_either(sync: Sync) -> N
     rebuild_delivered(sync.marts._connection, sync.ledger)
     assert {table: sync.marts.rows(f"delivered.{table}", "true order by all") for table in DELIVERED} == grown
     assert sync.run().planned == {}
+
+
+@every_type
+def test_taken_over_one_settlement_at_a_time_delivered_is_the_same(sync: Sync, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop_with_everything(sync.marts)
+    sync.run()
+    sync.marts.execute("update marts.profiles set first_name = 'Augusta' where customer_id = 'c-ada'")
+    sync.run()
+    at_once = _delivered(sync)
+    assert len(at_once["folded"]) > 5
+    assert at_once["subscription_writes"]
+    monkeypatch.setattr(sync.ledger, "unfolded_settlements", partial(sync.ledger.unfolded_settlements, chunk_items=1))
+    rebuild_delivered(sync.marts._connection, sync.ledger)
+    assert _delivered(sync) == at_once
+
+
+def _delivered(sync: Sync) -> dict[str, list[dict[str, Any]]]:
+    tables = sync.marts.rows("duckdb_tables()", "schema_name = 'delivered'")
+    return {row["table_name"]: sync.marts.rows(f"delivered.{row['table_name']}", "true order by all") for row in tables}
 
 
 def test_a_user_found_at_iterable_is_never_sent_what_was_already_there(sync: Sync) -> None:

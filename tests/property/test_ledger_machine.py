@@ -148,7 +148,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_fold_would_see_each_verdict_once(self) -> None:
-        folded = self.ledger.unfolded_settlements(set()).items
+        [chunk] = self.ledger.unfolded_settlements(set())
+        folded = chunk.items
         verdicts = self.query("select item_id from items where state in ('accepted', 'rejected', 'held', 'suppressed')")
         assert sorted(folded.column("item_id").to_pylist()) == sorted(row[0] for row in verdicts)
 

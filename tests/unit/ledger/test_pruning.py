@@ -145,9 +145,9 @@ def test_identities_keep_who_became_whom_and_creations_their_channels(ledger: Le
     created = orjson.dumps({"email": "a@example.com", "dataFields": {"firstName": "Ada", "unsubscribedChannelIds": [101, 103]}})
     identity = item(1, "identities", subject="key-1", person_key="key-1", fragment=rename, bulk_key="users/updateEmail")
     run(ledger, OLD, identity, item(2, "users", subject="key-2", person_key="key-2", fragment=created))
-    before = ledger.unfolded_settlements(set())
+    [before] = ledger.unfolded_settlements(set())
     assert ledger.prune(CUT).payloads == 1
-    after = ledger.unfolded_settlements(set())
+    [after] = ledger.unfolded_settlements(set())
     assert (after.items, after.subscriptions) == (before.items, before.subscriptions)
     assert after.subscriptions.num_rows == 2
     assert fragments(ledger) == [rename, b'{"dataFields":{"unsubscribedChannelIds":[101,103]}}']

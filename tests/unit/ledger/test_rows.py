@@ -130,7 +130,7 @@ def test_rows_decided_at_the_freeze_count_and_fold_like_the_others(ledger: Ledge
     settle(ledger, claim(ledger, "q1", [3]), Event.accept)
     [counts] = ledger.prove_conservation("r1")
     assert (counts.planned, counts.rejected, counts.held, counts.accepted) == (3, 1, 1, 1)
-    unfolded = ledger.unfolded_settlements(set())
+    [unfolded] = ledger.unfolded_settlements(set())
     assert sorted(unfolded.items.column("state").to_pylist()) == ["accepted", "held", "rejected"]
 
 
@@ -138,12 +138,20 @@ def test_a_folded_settlement_is_not_given_again_and_fields_come_with_accepted_ro
     change = FieldChange(field="firstName", type="string", before=None, after="Ann", fingerprint="1")
     ledger.freeze("r1", "main", [item(1, fields=(change,)), item(2, fields=(change,))], [])
     settle(ledger, claim(ledger, "q1", [1]), Event.accept)
-    first = ledger.unfolded_settlements(set())
+    [first] = ledger.unfolded_settlements(set())
     settle(ledger, claim(ledger, "q2", [2]), Event.reject)
-    second = ledger.unfolded_settlements(set(first.settlement_ids))
+    [second] = ledger.unfolded_settlements(set(first.settlement_ids))
     assert first.fields.column("value").to_pylist() == ["Ann"]
     assert second.items.column("subject").to_pylist() == ["s2"]
     assert second.fields.num_rows == 0
+
+
+def test_settlements_come_oldest_first_in_chunks_that_divide_none(ledger: Ledger) -> None:
+    ledger.freeze("r1", "main", [item(number) for number in range(1, 6)], [])
+    for request, numbers in (("q1", [1, 2]), ("q2", [3]), ("q3", [4]), ("q4", [5])):
+        settle(ledger, claim(ledger, request, numbers), Event.accept)
+    chunks = list(ledger.unfolded_settlements(set(), chunk_items=2))
+    assert [chunk.items.column("subject").to_pylist() for chunk in chunks] == [["s1", "s2"], ["s3", "s4"], ["s5"]]
 
 
 def test_a_row_of_a_dead_run_is_in_flight_nowhere_else(ledger: Ledger) -> None:
