@@ -23,7 +23,7 @@ from tests.conftest import Sandbox
 
 CARTWIRE = Path(sys.executable).with_name("cartwire")
 SYNC = ("sync", "--json")
-TIMEOUT_S = 300
+TIMEOUT_S = 900
 Command = Sequence[str]
 
 
