@@ -116,13 +116,17 @@ class _Finding:
                 self.faults.append(f"lost: profile fields {', '.join(wrong)}")
 
     def refusals(self, conn: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
-        """The ledger has the rows that Iterable had to refuse as rejected, with its reason, and no others."""
+        """The ledger has the rows that Iterable had to refuse as rejected, with its reason, and no others.
+
+        The verdict on a profile that was mended stands where it is now what Iterable had before: then there is nothing to send.
+        """
         refused = conn.execute(REFUSED).fetchall()
         for customer_id, how in wanted.refused.items():
             self.compared[refused_by(how)] += 1
             if not any(one == customer_id and name == "users" and reason in REASONS[how] for one, name, reason in refused):
                 self.faults.append(f"not rejected: a {how}")
-        others = [f"{name}, {reason}" for one, name, reason in refused if name != "users" or one not in wanted.refused]
+        known = wanted.refused.keys() | wanted.mended
+        others = [f"{name}, {reason}" for one, name, reason in refused if name != "users" or one not in known]
         self.faults += [f"rejected: {other}" for other in others]
 
     def carts(self, conn: duckdb.DuckDBPyConnection) -> None:

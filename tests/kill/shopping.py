@@ -57,6 +57,8 @@ class Wanted:
     opted_out: dict[str, bool] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     """Customers whose profile Iterable has to refuse as it is now, and for which of `SPOILS`."""
+    mended: set[str] = field(default_factory=set)
+    """Customers whose profile it had to refuse before."""
 
 
 class Shopping:
@@ -167,6 +169,7 @@ class Shopping:
                 customer["custom"]["fields"][name] = before
             self._put("customers", customer)
         self._spoiled.clear()
+        self.wanted.mended |= self.wanted.refused.keys()
         self.wanted.refused.clear()
 
     def edit_cart(self, cart: Document) -> None:
