@@ -206,7 +206,6 @@ def options(settings: Settings) -> list[str]:
         "--log-level-file",
         "none",
         "--no-write-json",
-        "--use-fast-test-edges",
     ]
 
 
