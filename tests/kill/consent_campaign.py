@@ -68,7 +68,7 @@ class Tally:
         """What a long campaign must have seen and this one did not."""
         words = [f"shop {status}" for _, values in FIELDS.values() for status in values.values()]
         words += [f"iterable {act}" for acts in ACTS.values() for act in acts]
-        words += [f"paper {status}{proof}" for status in ("granted", "denied", "withdrawn") for proof in ("", " without proof")]
+        words += ["paper granted", *(f"paper {status}{proof}" for status in REFUSALS for proof in ("", " without proof"))]
         outcomes = ["subscribed", "unsubscribed", "left as they were"]
         return sorted({name for name in (*words, *DISTURBANCES, *outcomes) if not self.seen[name]})
 
@@ -80,6 +80,7 @@ class ConsentCampaign:
         self.seed, self.tally = seed, Tally()
         self._random = random.Random(seed)
         self._sandbox, self._folder = sandbox, folder
+        self._to_come: list[str] = []
         config = folder / "config"
         shutil.copytree(REPOSITORY / "config", config)
         _configure(config)
@@ -115,9 +116,9 @@ class ConsentCampaign:
         chosen = self._random.sample(self._people, min(actors, len(self._people)))
         half = len(chosen) // 2
         self._speak(chosen[:half])
-        self._disturbed_sync(self._random.choice(DISTURBANCES))
+        self._disturbed_sync()
         self._speak(chosen[half:])
-        self._disturbed_sync(self._random.choice(DISTURBANCES))
+        self._disturbed_sync()
         time.sleep(EXPORTS_REFILLED_S)
         for _ in range(3):  # what stage 1 takes for somebody whose market it cannot know, the sync after gives back
             self._clean_sync()
@@ -188,7 +189,10 @@ class ConsentCampaign:
         )  # fmt: skip
         self._said[person.profile_id].append(statement)
 
-    def _disturbed_sync(self, disturbance: str) -> None:
+    def _disturbed_sync(self) -> None:
+        """One disturbance after the other, in another order each time."""
+        self._to_come = self._to_come or self._random.sample(DISTURBANCES, len(DISTURBANCES))
+        disturbance = self._to_come.pop()
         self.tally.seen[disturbance] += 1
         if disturbance == "kill at a point":
             self._installation.sync(crash_at=f"{self._random.choice(POINTS)}:1")
