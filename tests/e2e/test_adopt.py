@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -65,6 +66,7 @@ def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
     environment = sandbox_process.environment(folder, CARTWIRE_CONFIG=config)
     orders, people = recent_orders(sandbox_process.settings(folder), live + timedelta(hours=1))
     traces = leave_traces(environment, orders, people)
+    time.sleep(1.1)  # the stand-in's visibility
     record = Adopted(sandbox_process.identity, traces, {one["email"].lower() for one in people.values()} | {STRANGER})
     sandbox_process.admin("iterable", "POST", "fields", {"fields": {"loyaltyPoints": "string"}})
 

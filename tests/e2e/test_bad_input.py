@@ -187,7 +187,7 @@ def test_a_warehouse_of_another_shop_is_refused_before_the_first_request(env: di
 
 
 def test_a_locked_warehouse_is_waited_for_and_then_named(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.context.open_warehouse", lambda path: open_warehouse(path, wait_s=0.3))
+    monkeypatch.setattr("flows.context.open_warehouse", lambda path, **_: open_warehouse(path, wait_s=0.3))
     path = Path(env["CARTWIRE_WAREHOUSE"])
     open_warehouse(path).close()
     with locked(path):
@@ -214,7 +214,7 @@ def test_a_ledger_that_is_no_ledger_is_named_and_kept(env: dict[str, str]) -> No
 
 
 def test_a_fault_of_ours_shows_no_row(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(path: Path) -> None:
+    def fail(path: Path, **_: object) -> None:
         raise ValueError("could not read ada@example.com, Ada Lovelace")
 
     monkeypatch.setattr("flows.context.open_warehouse", fail)
