@@ -13,7 +13,7 @@ import pyarrow as pa
 from activation.ledger.database import LedgerFile
 
 BATCH_ROWS = 50_000
-CHUNK_ITEMS = 100_000
+CHUNK_ITEMS = 50_000
 
 ITEMS = pa.schema(
     [
