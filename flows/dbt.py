@@ -24,10 +24,11 @@ from flows.dbt_parse import kept_parse
 from flows.dbt_spared import spared
 from flows.upgrade import digest_of_sql, needs_full_refresh, remember_built
 
+SLOWEST_MODELS = 10
 _PARSED: dict[tuple[object, ...], Any] = {}
 _MOVED = "cartwire_moved"
 _NEXT_DUE = "model.cartwire.next_due"
-SHIPPED = REPOSITORY / "config"
+_SHIPPED = REPOSITORY / "config"
 _SOURCES = ("dbt_project.yml", "profiles.yml", "models", "macros", "tests/dbt")
 
 
@@ -39,13 +40,13 @@ class BuildResult:
         built: names of models that are as a complete build would make them: built now, or still (`flows/build_state.py`).
         held: model name → why it must not be delivered (its own failure, a failed test on it or upstream).
         failed_tests: names of failed data tests.
-        seconds: model → wall time, of those built now.
+        slowest_models: model → wall time, of the ten built now that took longest.
     """
 
     built: frozenset[str]
     held: dict[str, str] = field(default_factory=dict)
     failed_tests: tuple[str, ...] = ()
-    seconds: dict[str, float] = field(default_factory=dict)
+    slowest_models: dict[str, float] = field(default_factory=dict)
 
 
 def build_withdrawals(settings: Settings) -> BuildResult:
@@ -98,8 +99,8 @@ def _parse(settings: Settings) -> Any:
 
     places = {"CARTWIRE_WAREHOUSE": str(settings.warehouse), "CARTWIRE_SEEDS": os.environ["CARTWIRE_SEEDS"]}
     names = {**places, "CARTWIRE_WAREHOUSE": settings.warehouse.name}
-    if _described(settings.config) == _described(SHIPPED):
-        names["CARTWIRE_SEEDS"] = seed_folder(SHIPPED)
+    if _described(settings.config) == _described(_SHIPPED):
+        names["CARTWIRE_SEEDS"] = seed_folder(_SHIPPED)
     os.environ.update(names)
     try:
         with spared(), kept_parse(_folder(settings) / "target", *names.values()):
@@ -252,7 +253,9 @@ def _summarise(results: Sequence[Any], still: set[str]) -> BuildResult:
             held.setdefault(name, f"{kind} {name} could not be built")
         elif kind in ("model", "seed") and status == "skipped":
             held.setdefault(name, f"not built, because these failed upstream: {', '.join(broken[:3])}")
-    seconds = {result.node.name: result.execution_time for result in results if result.node.resource_type == "model"}
+    models = [result for result in results if result.node.resource_type == "model"]
+    slowest = sorted(models, key=lambda result: -result.execution_time)[:SLOWEST_MODELS]
+    seconds = {result.node.name: round(result.execution_time, 3) for result in slowest}
     return BuildResult(frozenset(built), held, tuple(sorted(failed_tests)), seconds)
 
 
@@ -260,12 +263,8 @@ def _project_key(settings: Settings) -> tuple[object, ...]:
     """What dbt's parse depends on; of config/ that is the description of the files, not their rows."""
     paths = [path for source in _SOURCES for path in _files(REPOSITORY / source)]
     newest = max(path.stat().st_mtime_ns for path in paths)
-    return (
-        settings.warehouse.stem,
-        len(paths),
-        newest,
-        *_described(settings.config),
-    )  # of a DuckDB file, dbt keeps the name only
+    # of a DuckDB file, dbt keeps the name only
+    return (settings.warehouse.stem, len(paths), newest, *_described(settings.config))
 
 
 def _described(config: Path) -> tuple[object, ...]:

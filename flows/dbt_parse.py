@@ -1,4 +1,4 @@
-"""dbt's parse of the project, kept once per checkout: a new installation begins with it instead of parsing 700 files (`bench/`).
+"""dbt's parse of the project, kept once per checkout: a new installation begins with it instead of parsing every file.
 
 dbt itself says what of a kept parse still holds: it compares files, variables, profile and versions.
 """

@@ -1,6 +1,6 @@
 """What dbt does at every invocation and nobody here reads or needs, left out while we run it.
 
-It is a fifth of the CPU time of a build, and half of that of a small one. The names are dbt's own, of the release in the lock file: where
+Together it is a quarter of the CPU time of a build. The names are dbt's own, of the release in the lock file: where
 another release has moved one, the first build says so (KeyError) instead of going on without it.
 """
 

@@ -40,7 +40,6 @@ from ingestion.consent_imports import load_consent_imports
 from ingestion.iterable import load_iterable, load_lists
 from ingestion.source import load_commercetools
 
-SLOWEST_MODELS = 10
 WITHDRAWALS = "withdrawals"
 AUTHORITY_LOST = (
     "commercetools' Messages date this kind and are switched off: switch them on again,"
@@ -218,8 +217,7 @@ def build(run: Run) -> None:
         return
     result = build_everything(run.settings)
     run.failed_tests = result.failed_tests
-    slowest = sorted(result.seconds.items(), key=lambda one: -one[1])[:SLOWEST_MODELS]
-    run.slowest_models = {model: round(seconds, 3) for model, seconds in slowest}
+    run.slowest_models = result.slowest_models
     run.built = result.built
     run.held |= result.held
     events = event_models(load_contracts(REPOSITORY / "models"))

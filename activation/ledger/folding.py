@@ -191,19 +191,18 @@ class Folding(LedgerFile):
         """
         fresh = [settlement_id for (settlement_id,) in self._db.execute(SELECT_SETTLEMENTS) if settlement_id not in known]
         counts = dict(self._db.execute(COUNT_ITEMS, [json.dumps(fresh)]).fetchall())
-        ids: list[str] = []
+        chunks: list[list[str]] = [[]]
         items = 0
-        takes_leftovers = True
         for settlement_id in fresh:
-            ids.append(settlement_id)
-            items += counts.get(settlement_id, 0)
             if items >= chunk_items:
-                yield self._unfolded(ids, known_leftovers, takes_leftovers)
-                ids, items, takes_leftovers = [], 0, False
-        if ids or takes_leftovers:
-            yield self._unfolded(ids, known_leftovers, takes_leftovers)
+                chunks.append([])
+                items = 0
+            chunks[-1].append(settlement_id)
+            items += counts.get(settlement_id, 0)
+        for number, ids in enumerate(chunks):
+            yield self._unfolded(ids, known_leftovers, takes_leftovers=number == 0)
 
-    def _unfolded(self, ids: list[str], known_leftovers: AbstractSet[int], takes_leftovers: bool) -> Unfolded:
+    def _unfolded(self, ids: list[str], known_leftovers: AbstractSet[int], *, takes_leftovers: bool) -> Unfolded:
         settlements = {"settlements": json.dumps(ids)}
         leftovers = {"known": json.dumps(sorted(known_leftovers)), "takes_leftovers": takes_leftovers}
         return Unfolded(

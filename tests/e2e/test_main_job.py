@@ -11,7 +11,8 @@ from activation.ledger.reading import read_only
 from activation.ledger.store import Ledger
 from cartwire.errors import LedgerError
 from cartwire.settings import REPOSITORY
-from flows.steps import MARTS, SLOWEST_MODELS
+from flows.dbt import SLOWEST_MODELS
+from flows.steps import MARTS
 from sandbox.shop.day import expectations
 from tests.conftest import SECRET
 from tests.e2e.story import Chapter, Story

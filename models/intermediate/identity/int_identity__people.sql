@@ -1,12 +1,20 @@
 {{ config(materialized='table') }}
 -- Grain: subject. Every way a person is named (customer:<id>, email:<address>) and the profile that
 -- name belongs to.
-with customers as (
-    select * from {{ ref('stg_commercetools__customers') }}
-),
-
-accounts_not_in_shop as (
-    select * from {{ ref('int_identity__accounts_not_in_shop') }}
+-- An account without a customer is named as the customer will be once the document is there, so
+-- facts keep whose they are.
+with accounts as (
+    select
+        customer_id,
+        email,
+        'own_account' as identity_rule
+    from {{ ref('stg_commercetools__customers') }}
+    union all
+    select
+        customer_id,
+        email,
+        'account_not_in_shop' as identity_rule
+    from {{ ref('int_identity__accounts_not_in_shop') }}
 ),
 
 guests as (
@@ -19,19 +27,8 @@ named as (
         {{ person_subject('customer_id', 'null') }} as profile_subject,
         customer_id,
         email,
-        'own_account' as identity_rule
-    from customers
-
-    union all
-
-    -- named as the customer will be once the document is there, so facts keep whose they are
-    select
-        {{ person_subject('customer_id', 'null') }} as subject,
-        {{ person_subject('customer_id', 'null') }} as profile_subject,
-        customer_id,
-        email,
-        'account_not_in_shop' as identity_rule
-    from accounts_not_in_shop
+        identity_rule
+    from accounts
 
     union all
 
