@@ -122,7 +122,7 @@ def _start(wanted: argparse.Namespace, clock: Clock) -> tuple[RunningServers, di
         store = Store(wanted.documents, clock)
         _check_built_as_asked(store, wanted)
     except (OSError, sqlite3.Error) as error:
-        raise StartError(f"{wanted.documents} is not a documents file ({error}); remove it to have it built anew") from error
+        raise StartError(f"{wanted.documents} cannot be served ({error}); remove it to have it built anew") from error
     shop = CommercetoolsOptions(undocumented=wanted.undocumented)
     marketing = IterableOptions(
         visibility_seconds=wanted.visibility_seconds,

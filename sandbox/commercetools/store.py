@@ -1,15 +1,16 @@
-"""The stand-in's documents: a private copy of the documents file, changed by updates, deletes and the shop day.
+"""The stand-in's documents: those of the documents file, changed by updates, deletes and the shop day.
 
-Everything since the copy happens in one open transaction, so `reset()` is its rollback and the file is never written.
+All changes happen in one open transaction that is never committed and whose pages stay in memory. So `reset()` is its rollback,
+the file is never written, and any number of sandboxes serve one file at once, of any size, without copying it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 import uuid
 from collections.abc import Callable
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ _MESSAGES_OF = (
     "resource = 'messages' and json_valid(cast(body as text)) and json_extract(cast(body as text), '$.resource.id') = ?"
 )
 """Word for word the condition of an index."""
+CACHE_KIB = 65_536
 
 
 class NotFoundError(KeyError):
@@ -44,19 +46,27 @@ class Store:
     """Documents by resource ("product_projections") and id. Instants are aware datetimes or ISO texts; None means now."""
 
     def __init__(self, documents: Path | str | None, clock: Clock) -> None:
-        """Copy a documents file; None starts empty. Raises: FileNotFoundError, sqlite3.DatabaseError if it is not one."""
+        """Open a documents file; None starts empty. Raises: FileNotFoundError, sqlite3.DatabaseError if it is not one."""
         self.clock = clock
         self.messages_enabled = True
-        # The empty name is SQLite's private database: in memory, spilled to an unnamed temporary file when large.
-        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._db.execute("pragma cache_size = -65536")
-        if documents is not None:
-            if not Path(documents).is_file():
-                raise FileNotFoundError(f"there is no documents file at {documents}")
-            with closing(sqlite3.connect(f"{Path(documents).resolve().as_uri()}?mode=ro", uri=True)) as source:
-                source.backup(self._db)
-        self._db.executescript(SCHEMA)
+        if documents is None:
+            address = ":memory:"
+        elif not Path(documents).is_file():
+            raise FileNotFoundError(f"there is no documents file at {documents}")
+        elif not os.access(documents, os.W_OK):
+            raise PermissionError("no right to write it, without which SQLite lets nothing be changed in memory either")
+        else:
+            # Without locks: nobody writes. https://sqlite.org/vfs.html, "unix-none"
+            address = f"{Path(documents).resolve().as_uri()}?mode=rw&vfs=unix-none"
+        self._db = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+        for pragma in (f"cache_size = -{CACHE_KIB}", "cache_spill = off", "journal_mode = memory"):
+            self._db.execute(f"pragma {pragma}")
+        self._begin()
+
+    def _begin(self) -> None:
         self._db.execute("begin")
+        for statement in SCHEMA.split(";"):
+            self._db.execute(statement)
 
     def close(self) -> None:
         """Forget everything."""
@@ -65,7 +75,7 @@ class Store:
     def reset(self) -> None:
         """Back to the documents file."""
         self._db.execute("rollback")
-        self._db.execute("begin")
+        self._begin()
         self.messages_enabled = True
 
     def meta(self) -> dict[str, str]:

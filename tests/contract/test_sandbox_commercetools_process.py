@@ -120,7 +120,7 @@ def test_a_file_that_holds_no_documents_is_refused_and_kept(tmp_path: Path) -> N
     path.write_text("not a database, but somebody's notes " * 200)
     code, message = refused("--documents", path)
     assert code == 1
-    assert f"{path} is not a documents file" in message
+    assert f"{path} cannot be served" in message
     assert "Traceback" not in message
     assert path.read_text().startswith("not a database")
 

@@ -1,5 +1,6 @@
 """The shop day: every scenario is in scenarios.csv, does what it says there, and concerns nobody twice."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -238,6 +239,23 @@ def test_a_day_is_played_once_until_the_documents_are_reset(path: Path) -> None:
         day.apply(store, AT)
     store.reset()
     assert day.apply(store, AT) == first
+
+
+def test_two_serve_one_file_that_neither_writes_however_little_memory_they_are_given(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.commercetools.store.CACHE_KIB", 100)
+    written = hashlib.sha256(path.read_bytes()).hexdigest()
+    one, other = Store(path, Clock()), Store(path, Clock())
+    before = one.find("customers")
+
+    touched, day_played = one.touch(), day.apply(other, AT)
+
+    assert touched > 1000, day_played
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == written
+    assert [customer["version"] for customer in one.find("customers")] == [customer["version"] + 1 for customer in before]
+    one.reset()
+    assert one.find("customers") == before == Store(path, Clock()).find("customers")
 
 
 def test_documents_from_elsewhere_have_no_cast() -> None:
