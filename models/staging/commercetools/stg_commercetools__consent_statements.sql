@@ -32,14 +32,14 @@ placed as (
 
 said as (
     select
-        placed.*,
+        placed.resource_type,
+        placed.resource_id,
+        placed.version,
+        placed.field_path,
+        placed.market_code,
+        placed.value_text,
         configured.channel,
-        configured.purpose,
-        evidence.email_path,
-        evidence.stated_at_path,
-        evidence.legal_basis,
-        evidence.policy_version_path,
-        evidence.proof_path
+        configured.purpose
     from placed
     inner join configured
         on
@@ -79,49 +79,64 @@ understood as (
             and lower(said.value_text) = lower(every_market.value)
 ),
 
-evidence_words as (
-    select * from words
-    where
-        exists (
-            select 1 from evidence
-            where
-                words.resource_type = evidence.resource
-                and words.field_path in (
-                    evidence.email_path,
-                    evidence.stated_at_path,
-                    evidence.policy_version_path,
-                    evidence.proof_path
-                )
-        )
-),
-
-witnessed as (
+-- the fields that say when, by which text or with what proof, beside the field that they are about
+evidenced as (
     select
-        understood.*,
-        {{ try_ts_from_iso('stated.value_text') }} as own_time,
-        {{ fold_email('addressed.value_text') }} as object_email,
-        policy.value_text as policy_version,
-        proof.value_text as proof_reference
-    from understood
-    {% for alias, path in [
-        ('stated', 'stated_at_path'), ('addressed', 'email_path'), ('policy', 'policy_version_path'), ('proof', 'proof_path')
-    ] %}
-        left join evidence_words as {{ alias }}
-            on
-                understood.resource_type = {{ alias }}.resource_type
-                and understood.resource_id = {{ alias }}.resource_id
-                and understood.version = {{ alias }}.version
-                and understood.{{ path }} = {{ alias }}.field_path
-    {% endfor %}
+        words.resource_type,
+        words.resource_id,
+        words.version,
+        evidence.field_path,
+        max(evidence.legal_basis) as legal_basis,
+        max(case when words.field_path = evidence.stated_at_path then words.value_text end)
+            as stated_at,
+        max(case when words.field_path = evidence.email_path then words.value_text end)
+            as object_email,
+        max(case when words.field_path = evidence.policy_version_path then words.value_text end)
+            as policy_version,
+        max(case when words.field_path = evidence.proof_path then words.value_text end)
+            as proof_reference
+    from words
+    inner join evidence
+        on
+            words.resource_type = evidence.resource
+            and words.field_path in (
+                evidence.field_path,
+                evidence.stated_at_path,
+                evidence.email_path,
+                evidence.policy_version_path,
+                evidence.proof_path
+            )
+            and (evidence.container is null or words.container = evidence.container)
+    group by words.resource_type, words.resource_id, words.version, evidence.field_path
 ),
 
+timed as (
+    select
+        understood.resource_type,
+        understood.resource_id,
+        understood.version,
+        understood.field_path,
+        understood.channel,
+        understood.purpose,
+        understood.status,
+        {{ try_ts_from_iso('evidenced.stated_at') }} as own_time
+    from understood
+    left join evidenced
+        on
+            understood.resource_type = evidenced.resource_type
+            and understood.resource_id = evidenced.resource_id
+            and understood.version = evidenced.version
+            and understood.field_path = evidenced.field_path
+),
+
+-- Ordering is what takes memory: only what decides is ordered, and what goes with it joined after.
 sequenced as (
     select
         *,
         lag(status) over field_versions as status_before,
         lag(own_time) over field_versions as own_time_before,
         row_number() over field_versions as version_number
-    from witnessed
+    from timed
     window field_versions as (
         partition by resource_type, resource_id, field_path, channel, purpose order by version
     )
@@ -136,6 +151,34 @@ spoken as (
     where
         coalesce(status, 'unknown') <> coalesce(status_before, 'unknown')
         or (status is not null and own_time is distinct from own_time_before)
+),
+
+witnessed as (
+    select
+        spoken.*,
+        placed.customer_id,
+        placed.email,
+        placed.market_code,
+        placed.created_at,
+        placed.last_modified_at,
+        placed.learned_at,
+        evidenced.legal_basis,
+        {{ fold_email('evidenced.object_email') }} as object_email,
+        evidenced.policy_version,
+        evidenced.proof_reference
+    from spoken
+    inner join placed
+        on
+            spoken.resource_type = placed.resource_type
+            and spoken.resource_id = placed.resource_id
+            and spoken.version = placed.version
+            and spoken.field_path = placed.field_path
+    left join evidenced
+        on
+            spoken.resource_type = evidenced.resource_type
+            and spoken.resource_id = evidenced.resource_id
+            and spoken.version = evidenced.version
+            and spoken.field_path = evidenced.field_path
 ),
 
 -- A field's own time counts, unless it lies ahead of the version that has it. Else the first
@@ -166,7 +209,7 @@ dated as (
         legal_basis,
         policy_version,
         proof_reference
-    from spoken
+    from witnessed
 )
 
 select * from dated
