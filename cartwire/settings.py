@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     shadow: bool = Field(alias="CARTWIRE_SHADOW", default=False)
     payload_days: int = Field(alias="CARTWIRE_PAYLOAD_DAYS", default=0, ge=0)
     memory_gib: float = Field(alias="CARTWIRE_MEMORY_GIB", default=0.0, ge=0)
+    threads: int = Field(alias="CARTWIRE_THREADS", default=0, ge=0)
     webhook_secret: SecretStr = Field(alias="CARTWIRE_WEBHOOK_SECRET", default=SecretStr(""))
 
     @field_validator("warehouse", "ledger", "analyst_db", "state_dir", mode="after")

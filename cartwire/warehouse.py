@@ -26,11 +26,12 @@ create table if not exists control.ledger (looks_first boolean);
 """
 
 
-def open_warehouse(path: Path, *, wait_s: float = 300.0, memory_gib: float = 0.0) -> duckdb.DuckDBPyConnection:
+def open_warehouse(path: Path, *, wait_s: float = 300.0, memory_gib: float = 0.0, threads: int = 0) -> duckdb.DuckDBPyConnection:
     """A read-write connection, time zone UTC.
 
     Another process that holds the file (a person's `dbt run`) is waited for, up to `wait_s` seconds.
-    memory_gib: what DuckDB may take before it spills to disk, for every connection of this process; 0: its own limit.
+    memory_gib: what DuckDB may take before it spills to disk; threads: how many it works with. Both for every connection of this process; 0:
+        as it likes.
     Raises: ConfigError naming CARTWIRE_WAREHOUSE when the file stays locked; WarehouseError where it is damaged or may not be written.
     """
     try:
@@ -59,6 +60,8 @@ def open_warehouse(path: Path, *, wait_s: float = 300.0, memory_gib: float = 0.0
     connection.execute(USE_OUR_CHECKPOINTS)
     if memory_gib:
         connection.execute("set global memory_limit = $limit", {"limit": f"{memory_gib}GiB"})
+    if threads:
+        connection.execute("set global threads = $threads", {"threads": threads})
     return connection
 
 

@@ -116,7 +116,9 @@ class Run:
     def warehouse(self) -> duckdb.DuckDBPyConnection:
         """The run's one connection, opened at first use and kept until `close_warehouse`."""
         if self._connection is None:
-            self._connection = open_warehouse(self.settings.warehouse, memory_gib=self.settings.memory_gib)
+            self._connection = open_warehouse(
+                self.settings.warehouse, memory_gib=self.settings.memory_gib, threads=self.settings.threads
+            )
         return self._connection
 
     def close_warehouse(self) -> None:

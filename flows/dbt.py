@@ -125,7 +125,7 @@ def _build(settings: Settings, wanted: frozenset[str] | None, *, full_refresh: b
     """Build what is wanted (unique ids; None: all models, seeds and data tests) and not still, and remember what is in order then."""
     manifest = parsed_project(settings)
     full_refresh = full_refresh or needs_full_refresh(settings)
-    with closing(open_warehouse(settings.warehouse, memory_gib=settings.memory_gib)) as connection:
+    with closing(open_warehouse(settings.warehouse, memory_gib=settings.memory_gib, threads=settings.threads)) as connection:
         state = read_state(connection, manifest, digest_of_sql(settings), settings.config)
         scope = wanted or frozenset(state.keys)
         still = frozenset() if full_refresh else state.still & scope

@@ -132,6 +132,14 @@ def test_the_warehouse_speaks_utc(tmp_path: Path) -> None:
     assert duckdb.connect(str(tmp_path / "warehouse.duckdb")).execute("select 1").fetchall() == [(1,)]
 
 
+def test_duckdb_works_with_as_many_threads_as_it_is_given(tmp_path: Path) -> None:
+    with open_warehouse(tmp_path / "warehouse.duckdb", threads=1) as connection:
+        beside = connection.cursor()
+        assert beside.execute("select current_setting('threads')").fetchall() == [(1,)]
+    with open_warehouse(tmp_path / "warehouse.duckdb") as connection:
+        assert connection.execute("select current_setting('threads')").fetchall()[0][0] == os.cpu_count()
+
+
 def test_duckdb_takes_no_more_memory_than_it_is_given(tmp_path: Path) -> None:
     with open_warehouse(tmp_path / "warehouse.duckdb", memory_gib=0.125) as connection:
         shared = duckdb.connect(str(tmp_path / "warehouse.duckdb"))
