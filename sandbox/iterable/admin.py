@@ -64,6 +64,8 @@ def project_routes(project: Project) -> list[Route]:
         post("person-acts", acts.perform),
         get("webhooks", lambda _request: project.state.webhooks.report()),
         post("forget", forget),
+        post("snapshot", take_snapshot),
+        post("restore", restore_snapshot),
         post("settings", change_settings),
         get("settings", lambda _request: settings(project)),
         get("state", lambda _request: state(project)),
@@ -136,6 +138,18 @@ def forget(project: Project, body: dict[str, Any]) -> dict[str, Any]:
     project.state.forgotten_emails.update(hashed(email) for email in emails if email)
     project.state.forgotten_user_ids.update(hashed(user_id) for user_id in user_ids if user_id)
     return {"forgotten": True}
+
+
+def take_snapshot(project: Project, body: dict[str, Any]) -> dict[str, Any]:
+    """{"name"}: everything stored and counted, and the settings, kept for `restore`; a reset leaves it alone."""
+    project.take_snapshot(body["name"])
+    return {"kept": body["name"]}
+
+
+def restore_snapshot(project: Project, body: dict[str, Any]) -> dict[str, Any]:
+    """{"name"}: back to a snapshot."""
+    project.restore_snapshot(body["name"])
+    return {"restored": body["name"]}
 
 
 def change_settings(project: Project, body: dict[str, Any]) -> dict[str, Any]:

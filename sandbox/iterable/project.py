@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -71,11 +72,23 @@ class Project:
         self.limiter = Limiter()
         self.schemas = EventSchemas(options.event_schemas)
         self.state = self._fresh()
+        self._snapshots: dict[str, tuple[Options, State]] = {}
 
     def reset(self) -> None:
         """Empty the project and take back every changed setting."""
         self.options = replace(self._initial)
         self.state = self._fresh()
+        self.limiter.reset()
+
+    def take_snapshot(self, name: str) -> None:
+        """Keep everything as it is now, also over a reset. Raises: TypeError once webhooks were told, which cannot be copied."""
+        self._snapshots[name] = deepcopy((self.options, self.state))
+
+    def restore_snapshot(self, name: str) -> None:
+        """Back to a snapshot, as often as wanted; limits begin anew. Raises: ValueError for an unknown name."""
+        if name not in self._snapshots:
+            raise ValueError(f"there is no snapshot {name!r}; taken: {', '.join(self._snapshots) or 'none'}")
+        self.options, self.state = deepcopy(self._snapshots[name])
         self.limiter.reset()
 
     def _fresh(self) -> State:

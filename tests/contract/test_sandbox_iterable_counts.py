@@ -163,3 +163,15 @@ def test_a_wrong_admin_call_says_what_is_wrong(iterable_vendor: Vendor, path: st
     answer = iterable_vendor.client.post(f"/_sandbox/{path}", json=body)
     assert answer.status_code == 400
     assert answer.json()["error"]
+
+
+def test_a_snapshot_is_brought_back_as_often_as_wanted_also_after_a_reset(iterable_vendor: Vendor) -> None:
+    iterable_vendor.bulk({"email": ANN, "dataFields": {"a": 1, "consent": CONSENT}})
+    iterable_vendor.ok("events/track", EVENT)
+    kept = iterable_vendor.admin("state"), iterable_vendor.admin("writes"), iterable_vendor.admin("triggers")
+    iterable_vendor.admin("snapshot", {"name": "after ann"})
+    for _ in range(2):
+        iterable_vendor.bulk({"email": ANN, "dataFields": {"a": 2}}, {"email": "bo@example.com", "dataFields": {}})
+        iterable_vendor.admin("reset", {})
+        iterable_vendor.admin("restore", {"name": "after ann"})
+        assert (iterable_vendor.admin("state"), iterable_vendor.admin("writes"), iterable_vendor.admin("triggers")) == kept

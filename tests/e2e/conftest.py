@@ -1,10 +1,11 @@
-"""The story is told once per worker and type of Iterable project."""
+"""The story is told once per worker and type of Iterable project; a first sync is lived through once per worker."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.conftest import Sandbox
+from tests.e2e.first_sync import FirstSync, live_through
 from tests.e2e.story import Story, tell_story
 
 _TOLD: dict[str, Story] = {}
@@ -26,3 +27,9 @@ def story(request: pytest.FixtureRequest, sandbox_process: Sandbox, tmp_path_fac
 def whole_story(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Story:
     """The story with every chapter, as it is told of a hybrid project."""
     return _story("hybrid", sandbox_process, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def first_sync(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> FirstSync:
+    """What stories that begin after a first sync copy."""
+    return live_through(sandbox_process, tmp_path_factory.mktemp("first-sync"))

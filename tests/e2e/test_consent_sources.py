@@ -20,9 +20,10 @@ import pytest
 from cartwire.settings import REPOSITORY
 from tests.conftest import Sandbox
 from tests.e2e.command import Outcome, cartwire
+from tests.e2e.first_sync import FirstSync
 from tests.e2e.waiting import until
 
-pytestmark = [pytest.mark.xdist_group("consent_sources"), pytest.mark.identities]
+pytestmark = [pytest.mark.xdist_group("first sync"), pytest.mark.identities]
 
 SHARED = "shared-secret-shared-secret-shared-secret"
 COUNTS = {
@@ -62,12 +63,10 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Told:
+def told(sandbox_process: Sandbox, first_sync: FirstSync, tmp_path_factory: pytest.TempPathFactory) -> Told:
     folder = tmp_path_factory.mktemp("consent-sources")
-    sandbox_process.reset()
-    environment = sandbox_process.environment(folder, CARTWIRE_WEBHOOK_SECRET=SHARED)
+    environment = first_sync.begin(folder, CARTWIRE_WEBHOOK_SECRET=SHARED)
     story = Told(folder)
-    story.outcomes["first"] = cartwire(environment, "sync", "--json")
     story.note("first")
     (_, linked_email), (imported, imported_email) = story.ask(WILLING)
     _by_webhook(sandbox_process, environment, folder, linked_email)

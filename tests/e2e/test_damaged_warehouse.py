@@ -12,6 +12,7 @@ import pytest
 from cartwire.settings import REPOSITORY
 from tests.conftest import Sandbox
 from tests.e2e.command import cartwire
+from tests.e2e.first_sync import FirstSync
 
 WITHOUT_ROOM = """
 import resource, signal, sys
@@ -23,12 +24,12 @@ main()
 
 
 @pytest.mark.identities
+@pytest.mark.xdist_group("first sync")
 def test_a_damaged_warehouse_is_made_anew_without_sending_anything_also_not_of_who_was_deleted_meanwhile(
-    sandbox: Sandbox, tmp_path: Path
+    sandbox: Sandbox, first_sync: FirstSync, tmp_path: Path
 ) -> None:
-    environment = sandbox.environment(tmp_path)
+    environment = first_sync.begin(tmp_path)
     warehouse = tmp_path / "warehouse.duckdb"
-    assert cartwire(environment, "sync", "--json").code == 0
     deleted = _delete_a_customer_with_orders_and_a_cart(warehouse, sandbox)
     marker = sandbox.admin("iterable", "GET", "writes")["marker"]
 
@@ -60,24 +61,21 @@ def _delete_a_customer_with_orders_and_a_cart(warehouse: Path, sandbox: Sandbox)
     return str(found[0])
 
 
-@pytest.mark.identities
-@pytest.mark.parametrize(
-    ("room", "code", "fault"),
-    [
-        (600_000, 3, "working files below CARTWIRE_STATE_DIR cannot be written"),
-        (3_000_000, 2, "the warehouse (CARTWIRE_WAREHOUSE) cannot be written"),
-        (30_000_000, 2, "the warehouse (CARTWIRE_WAREHOUSE) cannot be written"),
-    ],
-    ids=["working files", "load", "build"],
+FULL = (
+    ("working files", 600_000, 3, "working files below CARTWIRE_STATE_DIR cannot be written"),
+    ("load", 3_000_000, 2, "the warehouse (CARTWIRE_WAREHOUSE) cannot be written"),
+    ("build", 30_000_000, 2, "the warehouse (CARTWIRE_WAREHOUSE) cannot be written"),
 )
-def test_a_full_disk_ends_the_sync_before_anything_is_sent_and_the_next_one_does_all(
-    sandbox: Sandbox, tmp_path: Path, room: int, code: int, fault: str
-) -> None:
-    environment = sandbox.environment(tmp_path)
-    command = [sys.executable, "-c", WITHOUT_ROOM, str(room), "sync"]
-    full = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert sandbox.writes() == {}
-    roomy = cartwire(environment, "sync", "--json")
+"""What there is no room for, how many bytes a file may have, exit code, message."""
 
-    assert (full.returncode, roomy.code) == (code, 0)
-    assert fault in full.stderr and "Make room" in full.stderr
+
+@pytest.mark.identities
+def test_a_full_disk_ends_the_sync_before_anything_is_sent_and_the_next_one_does_all(sandbox: Sandbox, tmp_path: Path) -> None:
+    environment = sandbox.environment(tmp_path)
+    for what, room, code, fault in FULL:
+        command = [sys.executable, "-c", WITHOUT_ROOM, str(room), "sync"]
+        full = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        assert full.returncode == code, what
+        assert fault in full.stderr and "Make room" in full.stderr, what
+        assert sandbox.writes() == {}, what
+    assert cartwire(environment, "sync", "--json").code == 0

@@ -15,10 +15,11 @@ from cartwire.settings import REPOSITORY
 from clients.commercetools import CommercetoolsClient
 from tests.conftest import Sandbox
 from tests.e2e.command import Outcome, cartwire
+from tests.e2e.first_sync import FirstSync
 from tests.e2e.people import name_of, user_of
 from tests.e2e.shop_rows import rows
 
-pytestmark = [pytest.mark.xdist_group("grants"), pytest.mark.identities]
+pytestmark = [pytest.mark.xdist_group("first sync"), pytest.mark.identities]
 
 EMAIL = 101
 GAP = "select more_open from marts.consent_gap where person_key = ? and channel = 'email'"
@@ -52,17 +53,19 @@ class Grants:
 
 
 @pytest.fixture(scope="module")
-def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Grants:
+def told(sandbox_process: Sandbox, first_sync: FirstSync, tmp_path_factory: pytest.TempPathFactory) -> Grants:
     folder = tmp_path_factory.mktemp("grants")
-    sandbox_process.reset()
-    environment = sandbox_process.environment(folder)
+    environment = first_sync.begin(folder)
     no, yes = _people(sandbox_process, folder, opted_in=False), _people(sandbox_process, folder, opted_in=True, sms="granted")
     people = {"said_yes": no[0], "slipped_in": no[1], "left_late": yes[0]}
     record = Grants()
 
     def tell(name: str) -> None:
         marker = sandbox_process.admin("iterable", "GET", "writes")["marker"]
-        record.outcomes[name] = cartwire(environment, "sync", "--json")
+        note(name, cartwire(environment, "sync", "--json"), marker)
+
+    def note(name: str, outcome: Outcome, marker: int) -> None:
+        record.outcomes[name] = outcome
         record.writes[name] = sandbox_process.admin("iterable", "GET", f"writes?since={marker}")["by_endpoint"]
         users = sandbox_process.admin("iterable", "GET", "state")["users"]
         found = {who: user_of(sandbox_process.identity, users, one) for who, one in people.items()}
@@ -89,7 +92,7 @@ def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
 
     is_by_email = sandbox_process.identity == "email"
     by = "email" if is_by_email else "userId"
-    tell("first")
+    note("first", first_sync.outcome, 0)
     environment = {**environment, "CARTWIRE_CLOCK_OFFSET_SECONDS": "60"}  # or its exports would leave none to a look
     changes("said_yes", newsletterOptIn=True)
     changes("slipped_in", newsletterOptIn=True)

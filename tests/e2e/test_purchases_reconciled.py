@@ -12,13 +12,16 @@ import pytest
 from cartwire.clock import now
 from tests.conftest import Sandbox
 from tests.e2e.command import cartwire
+from tests.e2e.first_sync import FirstSync
 from tests.e2e.other_tool import OtherTool, recent_orders
 
 
 @pytest.mark.identities
-def test_every_purchase_is_accounted_for_and_others_are_counted_apart(sandbox: Sandbox, tmp_path: Path) -> None:
-    environment = sandbox.environment(tmp_path)
-    assert cartwire(environment, "sync", "--json").code == 0
+@pytest.mark.xdist_group("first sync")
+def test_every_purchase_is_accounted_for_and_others_are_counted_apart(
+    sandbox: Sandbox, first_sync: FirstSync, tmp_path: Path
+) -> None:
+    environment = first_sync.begin(tmp_path)
     sandbox.admin("commercetools", "POST", "shop-day", {})
     day = cartwire(environment, "sync", "--json")
     sent = next(row["counts"]["accepted"] for row in day.json()["rows"] if row["object"] == "purchases")

@@ -11,6 +11,7 @@ import pytest
 from cartwire.person import person_key, subject_of
 from tests.conftest import SECRET, Sandbox
 from tests.e2e.command import cartwire
+from tests.e2e.first_sync import FirstSync
 
 FORGOTTEN = {"new_registered_order": "email", "group_changed": "email", "cart_edited": "userId"}
 """Players of the shop day, and by which identifier a hybrid project was told to forget them; the last one has a cart."""
@@ -59,10 +60,12 @@ def _forget(sandbox: Sandbox) -> list[dict[str, Any]]:
     return people
 
 
-def test_a_refusal_that_was_mended_there_is_replayed_once_with_the_newest_data(sandbox: Sandbox, tmp_path: Path) -> None:
+@pytest.mark.xdist_group("first sync")
+def test_a_refusal_that_was_mended_there_is_replayed_once_with_the_newest_data(
+    sandbox: Sandbox, first_sync: FirstSync, tmp_path: Path
+) -> None:
     """An event name that the project disallows, until somebody allows it in Iterable's settings."""
-    environment = sandbox.environment(tmp_path)
-    assert cartwire(environment, "sync", "--json").code == 0
+    environment = first_sync.begin(tmp_path)
     sandbox.admin("iterable", "POST", "settings", {"disallowed_event_names": ["order_refunded"]})
     sandbox.admin("commercetools", "POST", "shop-day", {})
     refused = cartwire(environment, "sync", "--json")

@@ -5,22 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from clients.commercetools import CommercetoolsClient
 from tests.conftest import Sandbox
 from tests.e2e.command import cartwire
+from tests.e2e.first_sync import FirstSync
 from tests.e2e.people import user_of
 from tests.e2e.shop_rows import rows
+
+pytestmark = pytest.mark.xdist_group("first sync")
 
 EMAIL = 101
 """Iterable's channel."""
 
 
 def test_after_restoring_an_older_ledger_nothing_fires_twice_and_the_next_change_arrives(
-    sandbox: Sandbox, tmp_path: Path
+    sandbox: Sandbox, first_sync: FirstSync, tmp_path: Path
 ) -> None:
-    environment = sandbox.environment(tmp_path)
+    environment = first_sync.begin(tmp_path)
     backup = str(tmp_path / "backup.sqlite")
-    assert cartwire(environment, "sync", "--json").code == 0
     assert cartwire(environment, "ledger", "backup", backup, "--json").json()["faults"] == []
     sandbox.admin("commercetools", "POST", "shop-day", {})
     day = cartwire(environment, "sync", "--json")
@@ -45,11 +49,12 @@ def test_after_restoring_an_older_ledger_nothing_fires_twice_and_the_next_change
     assert cartwire(environment, "ledger", "check", "--json").json()["faults"] == []
 
 
-def test_after_restoring_an_older_ledger_an_opt_out_that_it_takes_for_old_is_said_again(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_after_restoring_an_older_ledger_an_opt_out_that_it_takes_for_old_is_said_again(
+    sandbox: Sandbox, first_sync: FirstSync, tmp_path: Path
+) -> None:
     """Created unsubscribed, then subscribed by a sync that the backup does not know, then opted out again."""
-    environment = sandbox.environment(tmp_path)
+    environment = first_sync.begin(tmp_path)
     backup = str(tmp_path / "backup.sqlite")
-    assert cartwire(environment, "sync", "--json").code == 0
     person = next(one for one in _refusers(sandbox, tmp_path) if EMAIL in _left(sandbox, one))
     assert cartwire(environment, "ledger", "backup", backup, "--json").code == 0
     _says(sandbox, person, is_willing=True)

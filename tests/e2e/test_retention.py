@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import Sandbox
 from tests.e2e.command import cartwire
+from tests.e2e.first_sync import FirstSync
 
 TWO_DAYS_S = 2 * 24 * 60 * 60
 PAYLOADS = """
@@ -21,12 +22,12 @@ where object in ('users', 'events') and fragment is not null
 
 
 @pytest.mark.identities
+@pytest.mark.xdist_group("first sync")
 def test_two_days_later_a_sync_erases_and_nothing_is_sent_again_even_from_a_new_warehouse(
-    sandbox: Sandbox, tmp_path: Path
+    sandbox: Sandbox, first_sync: FirstSync, tmp_path: Path
 ) -> None:
-    today = sandbox.environment(tmp_path)
+    today = first_sync.begin(tmp_path)
     later = {**today, "CARTWIRE_CLOCK_OFFSET_SECONDS": str(TWO_DAYS_S)}
-    assert cartwire(today, "sync", "--json").code == 0
     kept = cartwire(today, "ledger", "prune", "--days", "1", "--json")
     unset = cartwire(today, "ledger", "prune", "--yes")
     payloads = _payloads(tmp_path)

@@ -14,8 +14,9 @@ import pytest
 from cartwire.settings import REPOSITORY
 from tests.conftest import Sandbox
 from tests.e2e.command import Outcome, cartwire
+from tests.e2e.first_sync import FirstSync
 
-pytestmark = [pytest.mark.xdist_group("switches"), pytest.mark.identities]
+pytestmark = [pytest.mark.xdist_group("first sync"), pytest.mark.identities]
 
 HOURS_OF_A_LONG_HOLIDAY = 200
 """Longer than the maximum age of any kind of fact."""
@@ -42,12 +43,10 @@ class Switches:
 
 
 @pytest.fixture(scope="module")
-def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Switches:
+def told(sandbox_process: Sandbox, first_sync: FirstSync, tmp_path_factory: pytest.TempPathFactory) -> Switches:
     folder = tmp_path_factory.mktemp("switches")
-    sandbox_process.reset()
     config = shutil.copytree(REPOSITORY / "config", folder / "config")
-    switches = Switches(sandbox_process, sandbox_process.environment(folder, CARTWIRE_CONFIG=config))
-    switches.tell("first", "sync", "--json")
+    switches = Switches(sandbox_process, first_sync.begin(folder, CARTWIRE_CONFIG=config))
     switches.tell("pause", "pause", "--reason", "prices are wrong, ask ada@example.com")
     sandbox_process.admin("commercetools", "POST", "shop-day", {})
     switches.tell("paused", "sync", "--json")

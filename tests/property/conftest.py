@@ -1,11 +1,14 @@
-"""The project compiled once per worker, and a small warehouse for each test."""
+"""The project compiled once for all workers, and a small warehouse for each test."""
 
 from __future__ import annotations
 
+import os
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.property.compiled_marts import Project, compile_project
 from tests.property.small_marts import SmallMarts
@@ -15,8 +18,16 @@ IDENTITIES = ("hybrid", "email", "user_id")
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A build by dbt costs ten times its SQL."""
-    return compile_project(tmp_path_factory.mktemp("compiled") / "project")
+    """A build by dbt costs ten times its SQL: one worker makes it, the others wait and take it."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    made = folder / "compiled.pickle"
+    with FileLock(folder / "compiled.lock"):
+        if not made.exists():
+            made.write_bytes(pickle.dumps(compile_project(folder / "compiled")))
+    found: Project = pickle.loads(made.read_bytes())
+    return found
 
 
 @pytest.fixture
