@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from activation.iterable.evidence import is_same
+import orjson
+
+from activation.iterable.evidence import CART_FIELD, Evidence, is_same, of_cart
 from activation.iterable.values import from_canonical
 from activation.ledger.queries import Queries
 from activation.settle import READERS
@@ -63,7 +65,7 @@ def reconcile(
     at_ms = to_ms(now)
     settled_before_ms = at_ms - round(visibility_s * 1000)
     wanted = {key: _expected(reader, key, at_ms) for key in person_keys}
-    known = {key: one for key, one in wanted.items() if one.fields}
+    known = {key: one for key, one in wanted.items() if one.compared}
     settled = {key: one for key, one in known.items() if one.newest_ms <= settled_before_ms and not one.is_open}
     drifts: list[Drift] = []
     with ThreadPoolExecutor(READERS, thread_name_prefix="reconcile") as pool:
@@ -74,7 +76,7 @@ def reconcile(
     return Reconciled(
         read_at_ms=at_ms,
         people=len(settled),
-        fields=sum(len(one.fields) for one in settled.values()),
+        fields=sum(one.compared for one in settled.values()),
         too_fresh=len(known) - len(settled),
         drifts=tuple(drifts),
     )
@@ -85,8 +87,15 @@ class _Expected:
     email: str | None
     user_id: str | None
     fields: Sequence[Mapping[str, Any]]
+    cart: Sequence[Mapping[str, Any]] | None
+    cart_since_ms: int
     newest_ms: int
     is_open: bool
+
+    @property
+    def compared(self) -> int:
+        """Fields of the profile that there is something to compare with."""
+        return len(self.fields) + (self.cart is not None)
 
 
 def _expected(reader: Queries, key: str, at_ms: int) -> _Expected:
@@ -95,13 +104,25 @@ def _expected(reader: Queries, key: str, at_ms: int) -> _Expected:
     email, user_id = named["email"], named["user_id"]
     is_own = bool(user_id) or bool(email and not reader.is_taken_over(key, email, at_ms))
     fields = [field for field in reader.fields_at(key, at_ms) if not field["is_erased"]]
+    cart = reader.cart_at(key, at_ms)
+    cart_since_ms = cart["since_ms"] if cart else 0
     return _Expected(
         email=email,
         user_id=user_id,
         fields=fields if is_own else (),
-        newest_ms=max((field["since_ms"] for field in fields), default=0),
+        cart=_items(cart) if cart and is_own else None,
+        cart_since_ms=cart_since_ms,
+        newest_ms=max((cart_since_ms, *(field["since_ms"] for field in fields))),
         is_open=any(row["state"] in ("staged", "sending", "unknown") for row in reader.standing_at(key, at_ms)),
     )
+
+
+def _items(cart: Mapping[str, Any]) -> Sequence[Mapping[str, Any]] | None:
+    """The lines that the cart should show; None where they were erased from the ledger."""
+    if cart["is_emptied"]:
+        return ()
+    items: Sequence[Mapping[str, Any]] | None = orjson.loads(cart["fragment"]).get("items") if cart["fragment"] else None
+    return items
 
 
 def _compare(key: str, expected: _Expected, user: Mapping[str, Any] | None) -> list[Drift]:
@@ -126,7 +147,25 @@ def _compare(key: str, expected: _Expected, user: Mapping[str, Any] | None) -> l
                     shown=shown,
                 )
             )
+    if expected.cart is not None and of_cart({"items": expected.cart}, user) is not Evidence.present:
+        shown = data.get(CART_FIELD)
+        found.append(
+            Drift(
+                person_key=key,
+                field=CART_FIELD,
+                type="cart",
+                cause=_cause(expected.cart, shown),
+                accepted_at_ms=expected.cart_since_ms,
+                expected=expected.cart,
+                shown=shown,
+            )
+        )
     return found
+
+
+def _cause(expected: Any, shown: Any) -> str:
+    """Nothing, an empty cart and a removed field are one."""
+    return NOT_THERE if not shown else ANOTHER_VALUE if expected else STILL_THERE
 
 
 def _shown(name: str, data: Mapping[str, Any]) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from activation.iterable.evidence import CART_FIELD
 from activation.ledger.drifting import DriftedField
 from activation.ledger.queries import Queries
 from activation.reconcile import CONSENT_PREFIX, Drift
@@ -47,8 +48,14 @@ class Repair:
         return len({drift.person_key for drift in self.drifts})
 
     @property
+    def carts(self) -> int:
+        """Each a request of its own, which starts what a cart update starts."""
+        return sum(drift.field == CART_FIELD for drift in self.drifts)
+
+    @property
     def requests(self) -> int:
-        return math.ceil(self.people / ENDPOINTS[ROUTES["users"].endpoint].rows_max)
+        profiles = {drift.person_key for drift in self.drifts if drift.field != CART_FIELD}
+        return math.ceil(len(profiles) / ENDPOINTS[ROUTES["users"].endpoint].rows_max) + self.carts
 
     @property
     def fields(self) -> list[DriftedField]:

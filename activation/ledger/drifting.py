@@ -1,4 +1,4 @@
-"""Fields that somebody else changed at Iterable, to be sent again."""
+"""Fields, the cart among them, that somebody else changed at Iterable, to be sent again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ select
 from json_each(:drifts) as found
 where not exists (
     select 1 from items
-    where items.person_key = found.value ->> '$.person_key' and items.object in ('users', 'identities')
+    where items.person_key = found.value ->> '$.person_key'
+        and (
+            items.object in ('users', 'identities')
+            or (found.value ->> '$.field' = 'shoppingCartItems' and items.object in ('carts', 'purchases'))
+        )
         and (items.changed_at_ms >= :read_at_ms or items.state in ('staged', 'sending', 'unknown'))
 )
 and not exists (select 1 from forgotten where forgotten.person_key = found.value ->> '$.person_key')

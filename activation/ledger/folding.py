@@ -91,7 +91,9 @@ from items inner join item_fields on item_fields.item_id = items.item_id
 where items.settlement_id in (select value from json_each(:settlements))
     and items.state = 'accepted' and item_fields.is_delivered = 1
 union all
-select 0, 'users', person_key, person_key, field, type, null, 'unknown', noted_at_ms
+select
+    0, case field when 'shoppingCartItems' then 'carts' else 'users' end, person_key, person_key, field, type, null,
+    'unknown', noted_at_ms
 from drifts
 where settlement_id in (select value from json_each(:settlements))
 order by 9, 1, 5
@@ -167,7 +169,7 @@ class Unfolded:
     """Some of the settlements not yet in `delivered`. Rows are ordered by time: of two rows of one subject the later one holds.
 
     items: one row per verdict. fields: one row per field that an accepted state object delivered; value null = removed. With the fingerprint
-    `unknown`: found to differ at Iterable.
+    `unknown`: found to differ at Iterable; of object carts it is the cart as a whole.
     subscriptions: one row per item and subscription that it changed, or may have changed.
     """
 

@@ -173,6 +173,28 @@ class Persons(LedgerFile):
             _moment(person_key, at_ms),
         )
 
+    def cart_at(self, person_key: str, at_ms: int) -> dict[str, Any] | None:
+        """The cart that Iterable should show, None where it accepted none that could be there still.
+
+        `fragment` of the newest that it accepted (text, null where erased), `is_emptied`: by a purchase that it accepted since, `since_ms`.
+        """
+        rows = self._dicts(
+            f"""
+            with {_THEN}, {_GONE}, {_MERGED}, bought as (
+                select coalesce(max(at_ms), 0) as at_ms from then_rows where object = 'purchases' and state = 'accepted'
+            )
+            select
+                cast(item_values.fragment as text) as fragment, then_rows.at_ms < bought.at_ms as is_emptied,
+                max(then_rows.at_ms, bought.at_ms) as since_ms
+            from then_rows inner join item_values on item_values.item_id = then_rows.item_id, bought
+            where then_rows.object = 'carts' and then_rows.state = 'accepted'
+                and then_rows.at_ms > (select max(gone.at_ms, merged.at_ms) from gone, merged)
+            order by then_rows.at_ms desc, then_rows.item_id desc limit 1
+            """,  # noqa: S608 - constants of this module
+            _moment(person_key, at_ms),
+        )
+        return rows[0] if rows else None
+
     def fact_counts_at(self, person_key: str, at_ms: int) -> list[dict[str, Any]]:
         """Purchases and events that Iterable accepted: `object`, `kind`, `rows`, `first_at_ms`, `last_at_ms` (of acceptance)."""
         return self._dicts(

@@ -1,5 +1,6 @@
 -- The cart Iterable shows of each person after the settlements in `fold_items`: the newest accepted
--- one, emptied by a later accepted purchase, because Iterable clears the cart when it takes one.
+-- one, emptied by a later accepted purchase, because Iterable clears the cart when it takes one;
+-- `unknown` where Iterable was found to show something else.
 -- A cart that is held or suppressed later does not change what is shown, so its verdict is no part
 -- of this.
 create or replace temp table fold_carts as
@@ -22,6 +23,16 @@ purchases as (
     group by person_key
 ),
 
+drifted as (
+    select
+        person_key,
+        fingerprint,
+        make_timestamp(settled_at_ms * 1000) as accepted_at,
+        0 as item_id
+    from fold_fields
+    where object = 'carts'
+),
+
 standing as (
     select
         person_key,
@@ -32,10 +43,13 @@ standing as (
     where
         exists (select 1 from accepted where carts.person_key = accepted.person_key)
         or exists (select 1 from purchases where carts.person_key = purchases.person_key)
+        or exists (select 1 from drifted where carts.person_key = drifted.person_key)
 ),
 
 candidates as (
     select * from accepted
+    union all
+    select * from drifted
     union all
     select * from standing
 ),

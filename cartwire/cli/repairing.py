@@ -35,6 +35,8 @@ def show_repair(settings: Settings, found: Reconciled, as_json: bool) -> int:
         click.echo(table(_groups(repair.drifts), ("field", "people", "likely cause")))
     for line in _left(repair):
         click.echo(line)
+    if repair.carts:
+        click.echo(f"! {_count(repair.carts, 'cart')} sent again: a journey that a cart update starts will start")
     if repair.drifts:
         click.echo("\nto send them, as they should be by now: the same command with --yes")
     return DIFFERS

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from activation.iterable.evidence import CART_FIELD
 from activation.ledger.items import FieldChange, NewItem
 from activation.ledger.reading import read_only
 from activation.reconcile import ANOTHER_VALUE, GONE, NOT_THERE, STILL_THERE, Reconciled, reconcile
 from activation.repair import LEFT_ADVICE, plan_repair
 from cartwire.clock import now
 from sandbox.iterable.options import Options
-from tests.contract.delivery_world import VISIBILITY_S, World, user
+from tests.contract.delivery_world import VISIBILITY_S, World, cart, purchase, user
 
 pytest_plugins = ("tests.contract.delivery_world",)
 
@@ -64,6 +65,36 @@ def test_each_difference_is_found_with_its_likely_cause(sent: World) -> None:
         ("person-3", "tier"): STILL_THERE,
         ("person-4", None): GONE,
     }
+
+
+def test_a_cart_counts_as_a_field_and_each_difference_of_it_is_found(sent: World) -> None:
+    sent.run(*(cart(number) for number in range(1, 6)))
+    sent.run(purchase(1, 4), purchase(2, 5))  # which empty the cart
+    sent.sleep(2 * VISIBILITY_S)
+    assert (compared(sent, 1, 2, 3, 4, 5).fields, compared(sent, 1, 2, 3, 4, 5).drifts) == (20, ())
+
+    for person, quantity in ((2, 7), (5, 7)):
+        item = {"id": "p-1", "name": "Tea", "price": 2.5, "quantity": quantity}
+        body = {"user": {"email": f"person{person}@example.com"}, "items": [item]}
+        other_tool(sent, "/api/commerce/updateCart", body)
+    other_tool(sent, "/api/commerce/updateCart", {"user": {"email": "person3@example.com"}, "items": []})
+    sent.sleep(2 * VISIBILITY_S)
+    found = compared(sent, 1, 2, 3, 4, 5)
+    assert {(one.person_key, one.field): one.cause for one in found.drifts} == {
+        ("person-2", CART_FIELD): ANOTHER_VALUE,
+        ("person-3", CART_FIELD): NOT_THERE,
+        ("person-5", CART_FIELD): STILL_THERE,
+    }
+    with read_only(sent.path) as ledger:
+        repair = plan_repair(found.drifts, ledger, set())
+    assert (repair.carts, repair.people, repair.requests) == (3, 3, 3)
+
+
+def test_a_cart_that_was_sent_or_emptied_just_now_is_left_out(sent: World) -> None:
+    sent.run(cart(1), cart(2))
+    sent.sleep(2 * VISIBILITY_S)
+    sent.run(purchase(1, 2))
+    assert (compared(sent, 1, 2).people, compared(sent, 1, 2).too_fresh) == (1, 1)
 
 
 def test_what_was_sent_just_now_is_left_out(sent: World) -> None:

@@ -14,19 +14,24 @@ import pytest
 from cartwire.settings import REPOSITORY
 from tests.conftest import Sandbox
 from tests.e2e.command import cartwire
+from tests.e2e.first_sync import FirstSync
 from tests.e2e.other_tool import OtherTool
 from tests.e2e.people import user_of
+
+pytestmark = [pytest.mark.xdist_group("first sync"), pytest.mark.identities]
 
 CAST = ("group_changed", "cart_edited", "new_registered_order", "email_changed")
 VISIBLE_S = 1.1
 
 
-@pytest.mark.identities
-def test_only_what_drifted_is_sent_again_and_afterwards_nothing_differs(sandbox: Sandbox, tmp_path: Path) -> None:
-    environment = sandbox.environment(tmp_path)
-    assert cartwire(environment, "sync", "--json").code == 0
+def test_only_what_drifted_is_sent_again_and_afterwards_nothing_differs(
+    sandbox: Sandbox, first_sync: FirstSync, tmp_path: Path
+) -> None:
+    environment = first_sync.begin(tmp_path)
     changed, removed, newer, *_ = _people(sandbox)
     tool = OtherTool(environment)
+    holder = next(user for user in sandbox.admin("iterable", "GET", "state")["users"] if user["cart"])
+    tool.post("commerce/updateCart", {"user": _identifier(sandbox, {**holder, "id": holder["userId"]}), "items": []})
     for person, data in ((changed, {"firstName": "Nobody"}), (removed, {"locale": None}), (newer, {"lastName": "Other"})):
         tool.post("users/update", {**_identifier(sandbox, person), "dataFields": data})
     sandbox.admin(
@@ -49,22 +54,26 @@ def test_only_what_drifted_is_sent_again_and_afterwards_nothing_differs(sandbox:
         "firstName": 1,
         "locale": 1,
         "lastName": 1,
+        "shoppingCartItems": 1,
     }
-    assert (shown.json()["to_repair"]["requests"], shown.json()["not_repaired"]) == (1, [])
+    assert (shown.json()["to_repair"]["requests"], shown.json()["not_repaired"]) == (2, [])
     assert killed == -9
     assert completed.code == 0
-    by_name = sandbox.admin("iterable", "GET", f"triggers?since={fired}&list=0")["by_name"]["profile_field"]
-    assert by_name == {"firstName": 1, "locale": 1, "lastName": 1}
+    triggers = sandbox.admin("iterable", "GET", f"triggers?since={fired}&list=0")
+    assert triggers["by_name"]["profile_field"] == {"firstName": 1, "locale": 1, "lastName": 1}
+    assert triggers["by_kind"]["cart"] == 1
     users = sandbox.admin("iterable", "GET", "state")["users"]
     data = [user_of(sandbox.identity, users, person)["dataFields"] for person in (changed, removed, newer)]
     assert [data[0]["firstName"], data[1]["locale"], data[2]["lastName"]] == [changed["firstName"], removed["locale"], "Newest"]
+    carts = [user["cart"] for user in users if user["person"] == holder["person"]]
+    assert [[(line["id"], line["quantity"]) for line in cart] for cart in carts] == [
+        [(line["id"], line["quantity"]) for line in holder["cart"]]
+    ]
     assert (after.code, after.json()["drifts"]) == (0, [])
 
 
-@pytest.mark.identities
-def test_consent_and_people_who_are_gone_are_told_not_repaired(sandbox: Sandbox, tmp_path: Path) -> None:
-    environment = sandbox.environment(tmp_path)
-    assert cartwire(environment, "sync", "--json").code == 0
+def test_consent_and_people_who_are_gone_are_told_not_repaired(sandbox: Sandbox, first_sync: FirstSync, tmp_path: Path) -> None:
+    environment = first_sync.begin(tmp_path)
     gone, consented, drifted, *_ = _people(sandbox)
     tool = OtherTool(environment)
     tool.delete_user(_identifier(sandbox, gone))

@@ -217,11 +217,11 @@ def _changed_users(sync: Sync) -> int:
     return len(sync.marts.rows("changes.changed_users"))
 
 
-def _drifted(sync: Sync, word: str, *fields: str) -> int:
+def _drifted(sync: Sync, word: str, *fields: str, after: int = 500) -> int:
     """As a reconcile notes them, and the next run takes over first of all."""
     key = sync.marts.key(word)
     drifts = [DriftedField(person_key=key, field=field, type="string", cause="another value") for field in fields]
-    noted = sync.ledger.note_drifts(drifts, "mira", read_at_ms=to_ms(NOW) + 500, at_ms=to_ms(NOW) + 500)
+    noted = sync.ledger.note_drifts(drifts, "mira", read_at_ms=to_ms(NOW) + after, at_ms=to_ms(NOW) + after)
     fold(sync.marts._connection, sync.ledger)
     return noted
 
@@ -249,6 +249,23 @@ def test_a_drift_survives_a_warehouse_made_anew_until_it_is_repaired(sync: Sync)
     rebuild_delivered(sync.marts._connection, sync.ledger)
     assert {table: sync.marts.rows(f"delivered.{table}", "true order by all") for table in DELIVERED} == grown
     assert sync.run(at=2_000).planned == {}
+
+
+@every_type
+@pytest.mark.parametrize("is_bought", [False, True])
+def test_a_drifted_cart_is_sent_again_once_and_survives_a_warehouse_made_anew(sync: Sync, is_bought: bool) -> None:
+    shop_with_everything(sync.marts)
+    sync.run()
+    if is_bought:
+        sync.marts.execute("delete from marts.carts where profile_id = 'profile-ada'")
+        sync.marts.order("ada", "9", at=NOW)
+        sync.run(at=500)
+    assert _drifted(sync, "ada", "shoppingCartItems", after=1_000) == 1
+    rebuild_delivered(sync.marts._connection, sync.ledger)
+    assert sync.run(at=2_000).states == {("carts", "carts", "staged"): 1}
+    assert sync.run(at=3_000).planned == {}
+    rebuild_delivered(sync.marts._connection, sync.ledger)
+    assert sync.run(at=4_000).planned == {}
 
 
 def test_a_removed_field_that_came_back_at_iterable_is_removed_again(sync: Sync) -> None:
