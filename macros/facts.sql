@@ -42,7 +42,8 @@ select
     coalesce(outcomes.is_sticky, false) as is_settled_for_good,
     -- whatever the content became since, a second try could act twice
     coalesce(outcomes.is_sticky and outcomes.reason like 'outcome unknown%', false)
-        as is_outcome_unknown
+        as is_outcome_unknown,
+    coalesce(outcomes.state in ('held', 'suppressed'), false) as is_withheld
 from {{ fact.relation }} as desired
 inner join {{ ref('objects') }} as settings
     on
@@ -74,7 +75,8 @@ from (
 limit 1
 {%- endmacro %}
 
-{# What a run is the first to see as history of a kind. #}
+{# What a run is the first to see as history of a kind: also what was held or suppressed until it was
+   over age. What Iterable refused, or may have, is none. #}
 {% macro new_history(fact) -%}
 select
     object,
@@ -87,7 +89,9 @@ select
 from (
     {{ open_facts(fact) }}
 ) as open_facts
-where history_reason is not null and not is_settled_for_good
+where
+    history_reason is not null
+    and (not is_settled_for_good or (is_withheld and not is_outcome_unknown))
 {%- endmacro %}
 
 {# Facts of one kind that may still be sent, with their verdict: the common columns of changed

@@ -101,6 +101,33 @@ def test_what_was_over_age_after_go_live_is_marked_too_and_what_is_new_is_not(ma
     assert [(row["order_id"], row["is_backfill"]) for row in planned(marts)] == [("order-late", True), ("order-new", False)]
 
 
+@pytest.mark.parametrize(
+    ("state", "reason", "is_reached"),
+    [
+        ("held", "email not verified", True),
+        ("suppressed", "no consent", True),
+        ("held", "outcome unknown: 200 newer events", False),
+        ("rejected", "400 BadParams", False),
+    ],
+)
+def test_what_was_held_until_it_was_over_age_is_history_and_what_iterable_may_have_or_refused_is_none(
+    marts: SmallMarts, state: str, reason: str, is_reached: bool
+) -> None:
+    marts.order("ada", "kept", at=NOW)
+    marts.build()
+    marts.settle({**only(planned(marts)), "fingerprint": f"as it was {state}"}, state, reason=reason)
+    marts.execute("update control.run set as_of = ?", NOW + timedelta(days=400))
+    marts.build()
+    assert planned(marts) == []
+    assert [row["reason"] for row in marts.rows("changes.new_held_history")] == ["over the maximum age"] * is_reached
+    marts.fold()
+    marts.build()
+    assert marts.rows("changes.new_held_history") == [], "once"
+    marts.ask_for_history(chunk(PURCHASES, since_ms=to_ms(NOW), until_ms=to_ms(NOW + timedelta(days=1))))
+    marts.build()
+    assert [row["order_id"] for row in planned(marts)] == ["order-kept"] * is_reached
+
+
 def test_an_ordinary_run_after_a_backfill_that_died_lets_nothing_go(marts: SmallMarts) -> None:
     marts.ask_for_history(chunk(PURCHASES))
     marts.build()
