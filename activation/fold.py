@@ -1,12 +1,15 @@
 """The fold: what the ledger settled becomes what the models see as delivered.
 
-One DuckDB transaction takes over whole settlements by id, oldest first, so a fold that dies leaves nothing and a fold that is repeated
-adds nothing. Rows come as Arrow, in chunks, the statements are static, and nothing here is a second source of truth:
-`rebuild_delivered` makes the same tables from the ledger alone.
+Whole settlements are taken over by id, oldest first, a chunk in one DuckDB transaction with their ids: a fold that dies leaves whole
+settlements, the next one goes on with the others, and one that is repeated adds nothing. No chunk is larger for a larger shop, and
+neither is the memory and the disk that it takes. Rows come as Arrow, the statements are static, and nothing here is a second source of
+truth: `rebuild_delivered` makes the same tables from the ledger alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +49,7 @@ def fold(conn: duckdb.DuckDBPyConnection, ledger: Ledger) -> int:
 
 
 def rebuild_delivered(conn: duckdb.DuckDBPyConnection, ledger: Ledger) -> int:
-    """Make `delivered` anew from the whole ledger, in one transaction. Returns: settlements folded.
+    """Make `delivered` anew from the whole ledger. Returns: settlements folded.
 
     `held_history` stays: history never was in the ledger, and the models find it again by themselves.
     """
@@ -60,20 +63,27 @@ def _fold(conn: duckdb.DuckDBPyConnection, ledger: Ledger, *, empty_first: bool)
     leftovers = (
         set() if empty_first else _numbers(conn, "select item_id from delivered.subscription_writes where not is_accepted")
     )
+    if empty_first:
+        with _transaction(conn):
+            conn.execute((_SQL / _EMPTY).read_text())
     folded = 0
+    for fresh in ledger.unfolded_settlements(known, leftovers):
+        if fresh.settlement_ids or fresh.subscriptions.num_rows:
+            with _transaction(conn):
+                _take_over(conn, fresh)
+            folded += len(fresh.settlement_ids)
+    return folded
+
+
+@contextmanager
+def _transaction(conn: duckdb.DuckDBPyConnection) -> Iterator[None]:
     conn.execute("begin")
     try:
-        if empty_first:
-            conn.execute((_SQL / _EMPTY).read_text())
-        for fresh in ledger.unfolded_settlements(known, leftovers):
-            if fresh.settlement_ids or fresh.subscriptions.num_rows:
-                _take_over(conn, fresh)
-                folded += len(fresh.settlement_ids)
+        yield
         conn.execute("commit")
     except BaseException:
         conn.execute("rollback")
         raise
-    return folded
 
 
 def _take_over(conn: duckdb.DuckDBPyConnection, fresh: Unfolded) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from activation.contracts import load_contracts
+from activation.fold import _take_over as take_over
 from activation.fold import fold, rebuild_delivered
 from activation.freeze import StageCounts, freeze_stage
 from activation.ledger.drifting import DriftedField
@@ -144,6 +145,29 @@ def test_taken_over_one_settlement_at_a_time_delivered_is_the_same(sync: Sync, m
     assert at_once["subscription_writes"]
     monkeypatch.setattr(sync.ledger, "unfolded_settlements", partial(sync.ledger.unfolded_settlements, chunk_items=1))
     rebuild_delivered(sync.marts._connection, sync.ledger)
+    assert _delivered(sync) == at_once
+
+
+@pytest.mark.parametrize("lived", [0, 1, 4])
+def test_a_fold_that_died_is_gone_on_with_and_leaves_nothing_of_the_settlements_that_it_died_in(
+    sync: Sync, monkeypatch: pytest.MonkeyPatch, lived: int
+) -> None:
+    shop_with_everything(sync.marts)
+    sync.run()
+    at_once, conn = _delivered(sync), sync.marts._connection
+    monkeypatch.setattr(sync.ledger, "unfolded_settlements", partial(sync.ledger.unfolded_settlements, chunk_items=1))
+    marks = itertools.count()
+
+    def die(connection: Any, fresh: Any) -> None:
+        take_over(connection, fresh)
+        if next(marks) == lived:
+            raise MemoryError
+
+    with monkeypatch.context() as dying, pytest.raises(MemoryError):
+        dying.setattr("activation.fold._take_over", die)
+        rebuild_delivered(conn, sync.ledger)
+    assert len(sync.marts.rows("delivered.folded")) == lived
+    assert fold(conn, sync.ledger) == len(at_once["folded"]) - lived
     assert _delivered(sync) == at_once
 
 
