@@ -24,11 +24,16 @@ def test_after_a_run_that_settled_everything_nothing_is_planned(marts: SmallMart
 
 
 @every_type
-def test_an_hour_passing_changes_nothing_and_sends_no_old_fact(marts: SmallMarts) -> None:
+def test_a_year_passing_sends_no_old_fact_and_makes_history_of_what_was_held(marts: SmallMarts) -> None:
     shop_with_everything(marts)
     marts.build()
     marts.fold()
+    held = marts.rows("delivered.outcomes", "object in ('purchases', 'events') and state in ('held', 'suppressed')")
     marts.execute("update control.run set as_of = as_of + interval 400 days")
+    marts.build()
+    assert marts.changed().keys() <= {"new_held_history"}
+    assert {row["subject"] for row in marts.rows("changes.new_held_history")} == {row["subject"] for row in held}
+    marts.fold()
     marts.build()
     assert marts.changed() == {}
 
