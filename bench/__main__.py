@@ -59,15 +59,17 @@ def main() -> int:
 
 
 def _large(customers: int, orders: int, *, write: bool) -> int:
-    rounds = large.measure(customers, orders, say=print)
     limit = os.environ.get("CARTWIRE_MEMORY_GIB", "")
     command = (
         f"{f'CARTWIRE_MEMORY_GIB={limit} ' * bool(limit)}make bench ARGS='--customers {customers} --orders {orders} --write'"
     )
+    rounds: dict[str, large.Figures] = {}
     facts = {"command": command, "customers": customers, "orders": orders, **_machine(), "rounds": rounds}
-    print(json.dumps(facts, indent=2))
-    if write:
-        _keep(f"large-{customers}", facts)
+    for title, figures in large.measure(customers, orders, say=print):
+        print(title, json.dumps(figures, indent=2), flush=True)
+        rounds[title] = figures
+        if write:
+            _keep(f"large-{customers}", facts)
     return 0
 
 

@@ -16,6 +16,7 @@ _COLUMNS = (
     ("s", "seconds"),
     ("CPU s", "cpu_seconds"),
     ("peak MiB", "peak_mib"),
+    ("disk MiB after", "disk_mib"),
     ("to first request s", "to_first_request_s"),
     ("documents/s", "documents_per_s"),
     ("planned", "planned"),
