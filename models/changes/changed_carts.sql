@@ -45,15 +45,6 @@ outcomes as (
     where object = 'carts'
 ),
 
--- few people have a cart or had one: nothing is asked about the others
-concerned as (
-    select profile_id from carts
-    union
-    select recipients.profile_id
-    from recipients
-    inner join outcomes on recipients.person_key = outcomes.subject
-),
-
 -- no cart and an empty one are the same to Iterable
 wanted as (
     select
@@ -86,8 +77,7 @@ wanted as (
         outcomes.is_sticky as settled_is_sticky,
         coalesce(nullif(outcomes.fingerprint, ''), 'empty') as settled_fingerprint,
         coalesce(delivered_carts.fingerprint, 'empty') as shown_fingerprint
-    from concerned
-    inner join recipients on concerned.profile_id = recipients.profile_id
+    from recipients
     cross join settings
     inner join people on recipients.profile_id = people.profile_id
     inner join policies on people.market_code is not distinct from policies.market_code
