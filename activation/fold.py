@@ -8,8 +8,6 @@ truth: `rebuild_delivered` makes the same tables from the ledger alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from activation.rehearsal import end_rehearsal
+from cartwire.warehouse import transaction
 
 if TYPE_CHECKING:
     from activation.ledger.folding import Unfolded
@@ -64,26 +63,15 @@ def _fold(conn: duckdb.DuckDBPyConnection, ledger: Ledger, *, empty_first: bool)
         set() if empty_first else _numbers(conn, "select item_id from delivered.subscription_writes where not is_accepted")
     )
     if empty_first:
-        with _transaction(conn):
+        with transaction(conn):
             conn.execute((_SQL / _EMPTY).read_text())
     folded = 0
     for fresh in ledger.unfolded_settlements(known, leftovers):
         if fresh.settlement_ids or fresh.subscriptions.num_rows:
-            with _transaction(conn):
+            with transaction(conn):
                 _take_over(conn, fresh)
             folded += len(fresh.settlement_ids)
     return folded
-
-
-@contextmanager
-def _transaction(conn: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    conn.execute("begin")
-    try:
-        yield
-        conn.execute("commit")
-    except BaseException:
-        conn.execute("rollback")
-        raise
 
 
 def _take_over(conn: duckdb.DuckDBPyConnection, fresh: Unfolded) -> None:

@@ -28,6 +28,7 @@ from activation.planning import new_items, with_fingerprints
 from activation.verdicts import Policy, judge
 from cartwire.clock import now, to_ms
 from cartwire.errors import CartwireError, ConfigError
+from cartwire.warehouse import transaction
 
 if TYPE_CHECKING:
     from activation.ledger.store import Ledger
@@ -218,13 +219,8 @@ def _move_history(conn: duckdb.DuckDBPyConnection, run_id: str, held_objects: Ma
 
     Facts of a held object stay where they are: their models failed a test, so what they call history may be wrong.
     """
-    conn.execute("begin")
-    try:
+    with transaction(conn):
         moment = now().replace(tzinfo=None)
         conn.execute((_SQL / "move_history.sql").read_text(), [run_id, moment, list(held_objects)])
         counts = conn.execute((_SQL / "count_history.sql").read_text(), [run_id]).fetchall()
-        conn.execute("commit")
-    except BaseException:
-        conn.execute("rollback")
-        raise
     return dict(counts)

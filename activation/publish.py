@@ -19,6 +19,7 @@ from activation.ledger_rows import has_sent, ledger_streams
 from cartwire.clock import now
 from cartwire.durable import make_durable
 from cartwire.errors import CartwireError, ConfigError
+from cartwire.warehouse import transaction
 
 STORAGE_VERSION = "v1.0.0"
 READ_ONLY = 0o444
@@ -56,7 +57,7 @@ class _BeginAnew(Exception):
 def _publish(
     conn: duckdb.DuckDBPyConnection, analyst_db: Path, run_id: str, keys: Mapping[str, str], begins_with: Path | None
 ) -> Path:
-    with _new_version(analyst_db, begins_with) as path, _attached(conn, path), _transaction(conn):
+    with _new_version(analyst_db, begins_with) as path, _attached(conn, path), transaction(conn):
         _copy_marts(conn, keys)
         conn.execute("insert into analyst.marts.published values (?, ?)", [run_id, now().replace(tzinfo=None)])
     return path
@@ -99,7 +100,7 @@ def publish_ledger_views(ledger: Path, analyst_db: Path) -> Path:
     ):
         for name, stream in streams.items():
             conn.register(name, stream)
-        with _transaction(conn):
+        with transaction(conn):
             conn.execute((_SQL / "publish_ledger.sql").read_text())
     return path
 
@@ -115,17 +116,6 @@ def _sent_until(conn: duckdb.DuckDBPyConnection, ledger: Path) -> int:
         return int(item_id)
     conn.execute("delete from analyst.ledger.sent")
     return 0
-
-
-@contextmanager
-def _transaction(conn: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    conn.execute("begin")
-    try:
-        yield
-        conn.execute("commit")
-    except BaseException:
-        conn.execute("rollback")
-        raise
 
 
 @contextmanager

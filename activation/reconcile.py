@@ -135,13 +135,12 @@ def _compare(key: str, expected: _Expected, user: Mapping[str, Any] | None) -> l
         value = None if field["is_removed"] else from_canonical(name, field["type"], field["value"])
         shown = _shown(name, data)
         if not is_same(value, shown):
-            cause = STILL_THERE if value is None else NOT_THERE if shown is None else ANOTHER_VALUE
             found.append(
                 Drift(
                     person_key=key,
                     field=name,
                     type=field["type"],
-                    cause=cause,
+                    cause=_cause(value, shown),
                     accepted_at_ms=field["since_ms"],
                     expected=value,
                     shown=shown,
@@ -154,7 +153,7 @@ def _compare(key: str, expected: _Expected, user: Mapping[str, Any] | None) -> l
                 person_key=key,
                 field=CART_FIELD,
                 type="cart",
-                cause=_cause(expected.cart, shown),
+                cause=_cause(expected.cart or None, shown or None),  # an empty cart and none are the same
                 accepted_at_ms=expected.cart_since_ms,
                 expected=expected.cart,
                 shown=shown,
@@ -164,8 +163,8 @@ def _compare(key: str, expected: _Expected, user: Mapping[str, Any] | None) -> l
 
 
 def _cause(expected: Any, shown: Any) -> str:
-    """Nothing, an empty cart and a removed field are one."""
-    return NOT_THERE if not shown else ANOTHER_VALUE if expected else STILL_THERE
+    """None is nothing at all."""
+    return STILL_THERE if expected is None else NOT_THERE if shown is None else ANOTHER_VALUE
 
 
 def _shown(name: str, data: Mapping[str, Any]) -> Any:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import duckdb
 
+from cartwire.warehouse import transaction
+
 _SQL = Path(__file__).parent / "sql"
 
 
@@ -23,14 +25,9 @@ def rehearsed(conn: duckdb.DuckDBPyConnection, subjects: Iterable[tuple[str, str
         return
     names = {"objects": [name for name, _ in pairs], "subjects": [subject for _, subject in pairs]}
     conn.execute("create schema if not exists control")
-    conn.execute("begin")
-    try:
+    with transaction(conn):
         conn.execute((_SQL / "rehearsal_begin.sql").read_text(), names)
         conn.execute((_SQL / "rehearsal_free.sql").read_text())
-        conn.execute("commit")
-    except BaseException:
-        conn.execute("rollback")
-        raise
     try:
         yield
     finally:
@@ -41,10 +38,5 @@ def end_rehearsal(conn: duckdb.DuckDBPyConnection) -> None:
     """Put the verdicts back as they were; does nothing where there is no rehearsal."""
     if conn.execute((_SQL / "rehearsal_exists.sql").read_text()).fetchall() == [(0,)]:
         return
-    conn.execute("begin")
-    try:
+    with transaction(conn):
         conn.execute((_SQL / "rehearsal_end.sql").read_text())
-        conn.execute("commit")
-    except BaseException:
-        conn.execute("rollback")
-        raise

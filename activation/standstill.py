@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 
 import duckdb
 
+from cartwire.warehouse import transaction
+
 AT_MOST = timedelta(hours=1)
 """A build is made at least this often: a model that depends on time and forgot to say when (`changes.next_due`) is late by no more."""
 HASHED_ROWS_MAX = 10_000
@@ -57,10 +59,9 @@ def note_settled(connection: duckdb.DuckDBPyConnection, run_id: str, rules: str,
     connection.execute(_SETTLED)
     [(next_due_at,)] = connection.execute("select min(next_due_at) from changes.next_due").fetchall()
     row = [run_id, rules, world(connection), now.replace(tzinfo=None), next_due_at]
-    connection.execute("begin")
-    connection.execute("delete from control.settled")
-    connection.execute("insert into control.settled values (?, ?, ?, ?, ?)", row)
-    connection.execute("commit")
+    with transaction(connection):
+        connection.execute("delete from control.settled")
+        connection.execute("insert into control.settled values (?, ?, ?, ?, ?)", row)
 
 
 def world(connection: duckdb.DuckDBPyConnection) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -65,6 +66,19 @@ def open_warehouse(path: Path, *, wait_s: float = 300.0, memory_gib: float = 0.0
     return connection
 
 
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All of the block's statements, or none of them."""
+    connection.execute("begin")
+    try:
+        yield
+        connection.execute("commit")
+    except BaseException:
+        with suppress(duckdb.TransactionException):  # a commit that failed has ended it
+            connection.execute("rollback")
+        raise
+
+
 def _is_lock(error: BaseException) -> bool:
     """Only a lock passes by itself; a file that is none of DuckDB's stays that."""
     return isinstance(error, duckdb.IOException) and "could not set lock" in str(error).lower()
@@ -105,15 +119,14 @@ def write_control(
     inner, outer = key_blocks(secret)
     row = [run_id, as_of.replace(tzinfo=None), go_live_at.replace(tzinfo=None), project_key, identity, inner, outer]
     connection.execute(_CONTROL)
-    connection.execute("begin")
-    connection.execute("delete from control.run")
-    connection.execute("insert into control.run values (?, ?, ?, ?, ?, ?, ?)", row)
-    connection.execute("delete from control.authority")
-    for kind, source in authority.items():
-        connection.execute("insert into control.authority values (?, ?)", [kind, source])
-    connection.execute("delete from control.kinds")
-    for kind, since in (kinds_on_since or {}).items():
-        connection.execute("insert into control.kinds values (?, ?)", [kind, since.replace(tzinfo=None)])
-    connection.execute("delete from control.ledger")
-    connection.execute("insert into control.ledger values (?)", [looks_first])
-    connection.execute("commit")
+    with transaction(connection):
+        connection.execute("delete from control.run")
+        connection.execute("insert into control.run values (?, ?, ?, ?, ?, ?, ?)", row)
+        connection.execute("delete from control.authority")
+        for kind, source in authority.items():
+            connection.execute("insert into control.authority values (?, ?)", [kind, source])
+        connection.execute("delete from control.kinds")
+        for kind, since in (kinds_on_since or {}).items():
+            connection.execute("insert into control.kinds values (?, ?)", [kind, since.replace(tzinfo=None)])
+        connection.execute("delete from control.ledger")
+        connection.execute("insert into control.ledger values (?)", [looks_first])

@@ -20,6 +20,7 @@ from typing import Any
 import duckdb
 
 from activation.standstill import AT_MOST, stamps
+from cartwire.warehouse import transaction
 
 COLLECTED = "collected"
 """Tag of a model that others fill while they are built: it is empty after its own build, so it is built with all of them or not at all."""
@@ -64,17 +65,16 @@ def remember(connection: duckdb.DuckDBPyConnection, state: BuildState, done: Ite
     nothing that depends on time is taken for still by a later run.
     """
     rows = [(node, state.keys[node]) for node in sorted({*state.still, *done}) if node in state.keys]
-    connection.execute("begin")
-    connection.execute("delete from control.built_nodes")
-    connection.execute(
-        "insert into control.built_nodes select unnest($nodes), unnest($keys)",
-        {"nodes": [node for node, _ in rows], "keys": [key for _, key in rows]},
-    )
-    if has_next_due:
-        connection.execute(_NEXT_DUE)
-    elif has_next_due is not None:
-        connection.execute("update control.build_epoch set is_known = false")
-    connection.execute("commit")
+    with transaction(connection):
+        connection.execute("delete from control.built_nodes")
+        connection.execute(
+            "insert into control.built_nodes select unnest($nodes), unnest($keys)",
+            {"nodes": [node for node, _ in rows], "keys": [key for _, key in rows]},
+        )
+        if has_next_due:
+            connection.execute(_NEXT_DUE)
+        elif has_next_due is not None:
+            connection.execute("update control.build_epoch set is_known = false")
 
 
 def model_keys(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> dict[str, str]:

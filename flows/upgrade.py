@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from cartwire.settings import REPOSITORY, Settings
-from cartwire.warehouse import open_warehouse
+from cartwire.warehouse import open_warehouse, transaction
 
 _CODE = ("dbt_project.yml", "models", "macros")
 _TESTED_CODE = (*_CODE, "tests/dbt")
@@ -26,9 +26,9 @@ def remember_built(settings: Settings) -> None:
     """Every incremental model of this warehouse is now of the project's present SQL."""
     with closing(open_warehouse(settings.warehouse)) as connection:
         connection.execute(_TABLE)
-        connection.execute("begin; delete from control.built")
-        connection.execute("insert into control.built values (?)", [_code_digest()])
-        connection.execute("commit")
+        with transaction(connection):
+            connection.execute("delete from control.built")
+            connection.execute("insert into control.built values (?)", [_code_digest()])
 
 
 def digest_of_rules(settings: Settings) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from cartwire.errors import CartwireError, SourceError
+from cartwire.warehouse import transaction
 from ingestion.ids import SeenIds
 from ingestion.resources import Resource
 from ingestion.source import newest
@@ -95,16 +96,11 @@ def mark_vanished(
     """
     if seen.started_at is None:
         raise SourceError("commercetools has not answered yet")
-    connection.execute("begin")
-    try:
+    with transaction(connection):
         connection.execute((_SQL / "sweep_tables.sql").read_text())
         swept = tuple(_compare(connection, resource, path, seen, seen.started_at, settle) for resource, path in seen.files)
         _refuse_too_many(swept, allowed)
         connection.execute((_SQL / "sweep_mark.sql").read_text(), {"started_at": seen.started_at})
-        connection.execute("commit")
-    except BaseException:
-        connection.execute("rollback")
-        raise
     return SweepReport(f"sweep-{seen.started_at:%Y%m%dT%H%M%S}", seen.started_at, swept, dict(seen.skipped))
 
 

@@ -84,7 +84,7 @@ class Sandbox:
             "CARTWIRE_ANALYST_DB": folder / "analyst.duckdb",
             "CARTWIRE_STATE_DIR": folder,
             "CARTWIRE_VISIBILITY_SECONDS": 1,
-            "CARTWIRE_THREADS": 1,  # so small a shop; the other worker has the other core
+            "CARTWIRE_THREADS": 1,  # so small a shop; the other cores are the other workers'
             **more,
         }
         return {name: str(value) for name, value in values.items()}

@@ -42,6 +42,12 @@ merged as (
     where object = 'identities' and kind = 'merge' and state = 'accepted'
 )
 """
+# When Iterable last accepted a purchase, which emptied the cart.
+_BOUGHT = """
+bought as (
+    select coalesce(max(at_ms), 0) as at_ms from then_rows where object = 'purchases' and state = 'accepted'
+)
+"""
 
 
 class Persons(LedgerFile):
@@ -154,14 +160,11 @@ class Persons(LedgerFile):
         """
         return self._dicts(
             f"""
-            with {_THEN}, {_GONE}, newest as (
+            with {_THEN}, {_GONE}, {_BOUGHT}, newest as (
                 select *, row_number() over (partition by object, subject order by at_ms desc, item_id desc) as age
                 from then_rows
                 where state = 'accepted' and object in ('carts', 'lists', 'withdrawals', 'grants')
                     and at_ms > (select at_ms from gone)
-            ),
-            bought as (
-                select coalesce(max(at_ms), 0) as at_ms from then_rows where object = 'purchases' and state = 'accepted'
             )
             select
                 newest.object, newest.kind, newest.subject, newest.bulk_key, newest.run_id, newest.at_ms as since_ms,
@@ -180,9 +183,7 @@ class Persons(LedgerFile):
         """
         rows = self._dicts(
             f"""
-            with {_THEN}, {_GONE}, {_MERGED}, bought as (
-                select coalesce(max(at_ms), 0) as at_ms from then_rows where object = 'purchases' and state = 'accepted'
-            )
+            with {_THEN}, {_GONE}, {_MERGED}, {_BOUGHT}
             select
                 cast(item_values.fragment as text) as fragment, then_rows.at_ms < bought.at_ms as is_emptied,
                 max(then_rows.at_ms, bought.at_ms) as since_ms

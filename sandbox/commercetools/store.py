@@ -46,7 +46,7 @@ class Store:
     """Documents by resource ("product_projections") and id. Instants are aware datetimes or ISO texts; None means now."""
 
     def __init__(self, documents: Path | str | None, clock: Clock) -> None:
-        """Open a documents file; None starts empty. Raises: FileNotFoundError, sqlite3.DatabaseError if it is not one."""
+        """Open a documents file; None starts empty. Raises: OSError if it is not there or not ours to write, sqlite3.DatabaseError if it is none."""
         self.clock = clock
         self.messages_enabled = True
         if documents is None:
