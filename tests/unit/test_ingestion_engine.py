@@ -112,3 +112,12 @@ def test_an_error_of_dlt_is_told_without_the_row_that_caused_it(connection: duck
         store(connection, tmp_path, [("a", 1, '{"email": "ada@example.com", broken')])
     assert "ada" not in str(failure.value)
     assert stored(connection) == []
+
+
+def test_documents_lie_compressed(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    store(connection, tmp_path, [(f"{number:08}", 1, f'{{"x":{number}}}') for number in range(2_000)])
+    connection.execute("checkpoint")
+    chosen = connection.execute(
+        "select distinct compression from pragma_storage_info('raw.things') where column_name = 'document' and segment_type <> 'VALIDITY'"
+    ).fetchall()
+    assert chosen == [("ZSTD",)]
