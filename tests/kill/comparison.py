@@ -37,7 +37,11 @@ REASONS = {
     "killer row": {"400 RequestFieldsTypesMismatched (favouriteStoreVisitAt)"},
     "row refused in a 200": {"invalidDataEmails", "invalidDataUserIds"},
 }
-RELEASED = "released history"
+RELEASED, UNTOLD = "released history", "released history that no model tells any more"
+TELLERS = """
+select table_name, column_name from information_schema.columns
+where table_schema = 'activation' and column_name in ('event_id', 'purchase_id')
+"""
 FACTS = {
     "purchases": ("iterable_purchases", "purchase_id"),
     "cancellations": ("order_cancelled", "event_id"),
@@ -162,7 +166,15 @@ class _Finding:
         self.faults += [f"updated: {subject} came {count} times" for subject, count in self._versions.items() if count > 1]
 
     def released(self, conn: duckdb.DuckDBPyConnection, backfills: Iterable[Backfill]) -> None:
-        """What a backfill that is not open any more has let go arrived, unless consent forbids it or it waits for a live cart."""
+        """What a backfill that is not open any more has let go arrived, unless consent forbids it or it waits for a live cart.
+
+        A fact that its model no longer tells, as of a cart that went on after it had been abandoned, has nothing to be sent from.
+        """
+        told = {
+            subject
+            for model, fact_id in conn.execute(TELLERS).fetchall()
+            for (subject,) in conn.execute(f"select {fact_id} from activation.{model}").fetchall()
+        }
         settled = dict(
             conn.execute("select subject, state from delivered.outcomes where object in ('purchases', 'events')").fetchall()
         )
@@ -172,7 +184,9 @@ class _Finding:
                 continue
             absent = [subject for subject in backfill.criteria.ids or () if not self._versions[subject]]
             self.compared[RELEASED] += len(backfill.criteria.ids or ())
-            waiting = [subject for subject in absent if subject not in settled]
+            unsettled = [subject for subject in absent if subject not in settled]
+            waiting = [subject for subject in unsettled if subject in told]
+            self.compared[UNTOLD] += len(unsettled) - len(waiting)
             if len(waiting) > backfill.left_behind:
                 self.faults.append(f"lost: {len(waiting)} facts of a backfill, of which {backfill.left_behind} wait")
             lost = [settled[subject] for subject in absent if settled.get(subject, "suppressed") != "suppressed"]
