@@ -53,10 +53,12 @@ lint: setup ## ruff, mypy, import-linter, sqlfluff
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/sqlfluff lint models tests/dbt --processes 2
+	@$(BIN)/sqlfluff lint activation/sql ingestion/sql --config activation/sql/.sqlfluff
 
 fmt: setup ## format Python and SQL
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 	@$(BIN)/sqlfluff fix models tests/dbt --processes 2
+	@$(BIN)/sqlfluff fix activation/sql ingestion/sql --config activation/sql/.sqlfluff
 
 bench: setup ## what README states about time and memory, measured again
 	@$(BIN)/python -m bench $(ARGS)

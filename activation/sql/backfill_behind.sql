@@ -10,4 +10,4 @@ from (
         (occurred_at, subject) <= (make_timestamp($1::bigint), $2) as is_within
     from changes.history_to_release
     where is_ahead
-)
+) as ahead

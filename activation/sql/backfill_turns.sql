@@ -20,6 +20,6 @@ from (
         count(*) as people
     from turns
     group by object, kind, turn
-)
+) as people_per_turn
 group by object, kind
 order by object, kind

@@ -29,7 +29,7 @@ ours as (
 joined as (
     select
         coalesce(sent.purchase_id, ours.purchase_id, shop_purchases.purchase_id) as purchase_id,
-        cast(coalesce(sent.purchased_at, ours.purchased_at, shop_purchases.purchased_at) as date) as "day",
+        cast(coalesce(sent.purchased_at, ours.purchased_at, shop_purchases.purchased_at) as date) as day,
         coalesce(sent.market_code, ours.market_code, shop_purchases.market_code) as market_code,
         coalesce(sent.currency_code, ours.currency_code, shop_purchases.currency_code) as currency_code,
         shop_purchases.total as shop_total,
@@ -57,7 +57,7 @@ select * from joined
 union all
 select
     purchase_id,
-    cast(purchased_at as date) as "day",
+    cast(purchased_at as date) as day,
     market_code,
     currency_code,
     null as shop_total,

@@ -15,4 +15,4 @@ select
     statement_id
 from marts.consent_history
 where profile_id = $profile_id
-order by stated_at desc, learned_at desc, statement_id
+order by stated_at desc, learned_at desc, statement_id asc

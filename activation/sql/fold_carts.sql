@@ -41,9 +41,18 @@ standing as (
         0 as item_id
     from delivered.carts
     where
-        exists (select 1 from accepted where carts.person_key = accepted.person_key)
-        or exists (select 1 from purchases where carts.person_key = purchases.person_key)
-        or exists (select 1 from drifted where carts.person_key = drifted.person_key)
+        exists (
+            select 1 from accepted
+            where carts.person_key = accepted.person_key
+        )
+        or exists (
+            select 1 from purchases
+            where carts.person_key = purchases.person_key
+        )
+        or exists (
+            select 1 from drifted
+            where carts.person_key = drifted.person_key
+        )
 ),
 
 candidates as (

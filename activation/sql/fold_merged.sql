@@ -4,23 +4,23 @@
 -- takes the guest's user away by `fold_merged`.
 create or replace temp table fold_merged as
 select
-    merges.person_key,
+    pairs.person_key,
     guests.person_key as guest_key,
     guests.email as guest_email,
     guests.user_id as guest_user_id,
-    merges.settled_at_ms,
-    make_timestamp(merges.settled_at_ms * 1000) as merged_at
-from fold_items as merges
+    pairs.settled_at_ms,
+    make_timestamp(pairs.settled_at_ms * 1000) as merged_at
+from fold_items as pairs
 inner join delivered.users as guests
     on
-        merges.source_user_id = guests.user_id
-        or (guests.user_id is null and merges.source_email = guests.email)
+        pairs.source_user_id = guests.user_id
+        or (guests.user_id is null and pairs.source_email = guests.email)
 where
-    merges.object = 'identities'
-    and merges.kind = 'merge'
-    and merges.state = 'accepted'
-    and merges.person_key <> guests.person_key
-qualify row_number() over (partition by guests.person_key order by merges.settled_at_ms desc, merges.item_id desc) = 1;
+    pairs.object = 'identities'
+    and pairs.kind = 'merge'
+    and pairs.state = 'accepted'
+    and pairs.person_key <> guests.person_key
+qualify row_number() over (partition by guests.person_key order by pairs.settled_at_ms desc, pairs.item_id desc) = 1;
 
 -- a field without a fingerprint is one of which nothing is known to be there
 create or replace temp table fold_unknown_fields as
@@ -47,7 +47,7 @@ where user_fields.person_key = unknown.person_key and user_fields.field = unknow
 insert into delivered.user_fields by name
 select
     *,
-    cast(null as varchar) as "value",
+    cast(null as varchar) as value,
     '' as fingerprint
 from fold_unknown_fields
 qualify row_number() over (partition by person_key, field order by type) = 1;
@@ -65,7 +65,11 @@ select
     carts.accepted_at
 from fold_merged
 inner join delivered.carts on fold_merged.guest_key = carts.person_key
-where not exists (select 1 from delivered.carts as own where own.person_key = fold_merged.person_key);
+where
+    not exists (
+        select 1 from delivered.carts as own
+        where own.person_key = fold_merged.person_key
+    );
 
 update delivered.carts
 set fingerprint = 'unknown'

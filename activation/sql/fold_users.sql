@@ -53,8 +53,14 @@ where
     and (owners.accepted_at, owners.user_id is not null, owners.person_key)
     > (formers.accepted_at, false, formers.person_key)
     and (
-        exists (select 1 from fold_users where owners.person_key = fold_users.person_key)
-        or exists (select 1 from fold_users where formers.person_key = fold_users.person_key)
+        exists (
+            select 1 from fold_users
+            where owners.person_key = fold_users.person_key
+        )
+        or exists (
+            select 1 from fold_users
+            where formers.person_key = fold_users.person_key
+        )
     )
 qualify row_number() over (
     partition by formers.person_key order by owners.accepted_at desc, owners.person_key desc
@@ -99,10 +105,11 @@ select
     guest_fields.fingerprint
 from fold_adopted
 inner join delivered.user_fields as guest_fields on fold_adopted.guest_key = guest_fields.person_key
-where not exists (
-    select 1 from delivered.user_fields as own
-    where own.person_key = fold_adopted.person_key and own.field = guest_fields.field
-)
+where
+    not exists (
+        select 1 from delivered.user_fields as own
+        where own.person_key = fold_adopted.person_key and own.field = guest_fields.field
+    )
 qualify row_number() over (
     partition by fold_adopted.person_key, guest_fields.field order by fold_adopted.accepted_at desc
 ) = 1;
@@ -130,9 +137,13 @@ from (
     where
         user_fields.fingerprint <> ''
         and (
-            exists (select 1 from fold_users where user_fields.person_key = fold_users.person_key)
+            exists (
+                select 1 from fold_users
+                where user_fields.person_key = fold_users.person_key
+            )
             or exists (
-                select 1 from fold_adopted where user_fields.person_key = fold_adopted.person_key
+                select 1 from fold_adopted
+                where user_fields.person_key = fold_adopted.person_key
             )
             or exists (
                 select 1 from fold_user_fields

@@ -7,7 +7,7 @@ create table if not exists analyst.ledger.sent (
     item_id bigint,
     run_id varchar,
     person_key varchar,
-    "object" varchar,
+    object varchar,
     kind varchar,
     subject varchar,
     endpoint varchar,

@@ -35,7 +35,7 @@ select
     request_id,
     run_id,
     endpoint,
-    "rows",
+    rows,
     body_bytes,
     make_timestamp(claimed_at_ms * 1000) as claimed_at,
     make_timestamp(settled_at_ms * 1000) as settled_at,
@@ -86,7 +86,7 @@ promised as (
         run_id,
         object,
         kind,
-        cast(sum("rows") as bigint) as planned
+        cast(sum(rows) as bigint) as planned
     from ledger_planned
     group by run_id, object, kind
 )

@@ -1,6 +1,6 @@
 -- Of purchases that name no currency no sum is made: they may be of several.
 select
-    "day",
+    day,
     market_code as market,
     currency_code as currency,
     count(*) filter (where is_in_shop) as shop,
@@ -22,5 +22,5 @@ select
             then coalesce(sum(shown_total) filter (where finding = 'of others'), 0)
     end as others_revenue
 from compared_purchases
-group by "day", market_code, currency_code
+group by day, market_code, currency_code
 order by all

@@ -1,6 +1,6 @@
 select
     purchase_id,
-    "day",
+    day,
     market_code as market,
     currency_code as currency,
     finding,
@@ -8,4 +8,4 @@ select
     shown_total as shown
 from compared_purchases
 where finding in ('missing', 'not accepted', 'other total')
-order by "day", finding, purchase_id
+order by day, finding, purchase_id

@@ -12,8 +12,8 @@ select
     ) as not_sent_reason
 from activation.iterable_purchases as purchases
 left join delivered.outcomes as outcomes
-    on outcomes."object" = 'purchases' and purchases.purchase_id = outcomes.subject
+    on outcomes.object = 'purchases' and purchases.purchase_id = outcomes.subject
 left join delivered.held_history as held_history
-    on held_history."object" = 'purchases' and purchases.purchase_id = held_history.subject
+    on held_history.object = 'purchases' and purchases.purchase_id = held_history.subject
 where purchases.ordered_at >= $since and purchases.ordered_at < $until
 qualify row_number() over (partition by purchases.purchase_id order by held_history.seen_at) = 1

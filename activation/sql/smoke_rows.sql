@@ -51,8 +51,8 @@ select
     list_transform(
         fields,
         lambda entry: struct_pack(
-            field := entry.field, "type" := entry."type",
-            before := cast(null as varchar), after := entry."value"
+            field := entry.field, type := entry.type,
+            before := cast(null as varchar), after := entry.value
         )
     ) as changed_fields,
     case when not is_known then unsubscribe_channel_ids end as unsubscribe_channel_ids,
@@ -93,7 +93,7 @@ select
     cast(1 as decimal(28, 4)) as cart_total,
     [
         struct_pack(
-            id := 'smoke-test', "name" := 'cartwire smoke test', price := cast(1 as decimal(28, 12)),
+            id := 'smoke-test', name := 'cartwire smoke test', price := cast(1 as decimal(28, 12)),
             quantity := cast(1 as bigint), line_total := cast(1 as decimal(28, 4)),
             currency := currency_code, market := market_code
         )
@@ -145,7 +145,7 @@ select
     profile_type = 'guest' as is_guest,
     [
         struct_pack(
-            id := 'smoke-test', "name" := 'cartwire smoke test', price := cast(1 as decimal(28, 12)),
+            id := 'smoke-test', name := 'cartwire smoke test', price := cast(1 as decimal(28, 12)),
             quantity := cast(1 as bigint), line_total := cast(1 as decimal(28, 4)),
             currency := currency_code, market := market_code
         )
