@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from activation.history import Chunk, LetGo, asked, history_counts, history_turns, knows_history, subjects_of
 from activation.ledger.backfills import Backfill, BackfillState, Criteria
-from activation.ledger.store import Ledger
+from activation.ledger.reading import read_only
 from activation.routes import ROUTES
 from cartwire import clock, stopping
 from cartwire.errors import ConfigError
@@ -204,8 +204,8 @@ def run_backfill(
 
 
 def known_backfill(settings: Settings, backfill_id: int) -> Backfill:
-    """One that the ledger knows. Raises: ConfigError."""
-    with Ledger.open(settings.ledger, settings.secret_bytes) as ledger:
+    """One that the ledger knows. Raises: ConfigError; LedgerError where there is no ledger yet."""
+    with read_only(settings.ledger) as ledger:
         backfill = ledger.backfill(backfill_id)
     if backfill is None:
         raise ConfigError(f"there is no backfill {backfill_id}; `cartwire backfill list` shows them")
