@@ -34,11 +34,12 @@ PURCHASE_ACCEPTED = """
             and purchase.state in ('sending', 'unknown', 'accepted') and purchase.state = 'accepted'
     )
 """
+# Any of the person's, not only the one the cart is planned after: whichever Iterable takes last empties the cart.
 PURCHASE_OPEN = """
     exists (
         select 1 from items as purchase
         where purchase.run_id = items.run_id and purchase.stage = items.stage
-            and purchase.object = 'purchases' and purchase.subject = items.depends_on
+            and purchase.object = 'purchases' and purchase.person_key = items.person_key
             and purchase.state in ('staged', 'sending', 'unknown')
     )
 """
@@ -47,7 +48,7 @@ select items.item_id, items.person_key, items.bulk_key, length(item_values.fragm
 from items inner join item_values on item_values.item_id = items.item_id
 where items.run_id = :run_id and items.stage = :stage and items.lane = :lane and items.object = :object
     and items.state = 'staged'
-    and (items.depends_on is null or {PURCHASE_ACCEPTED})
+    and (items.depends_on is null or ({PURCHASE_ACCEPTED} and not {PURCHASE_OPEN}))
     and (items.waits_for_person = 0 or not exists (
         select 1 {PERSON_ROWS} and not (
             person.state = 'accepted' and (person.is_verified = 1 or person.changed_at_ms <= :visible_before_ms)
@@ -119,8 +120,8 @@ class Staging(LedgerFile):
     ) -> list[StagedRow]:
         """Rows that may be claimed now, oldest plan first.
 
-        Left out: rows whose purchase is not accepted, and rows of a person created or renamed in this run, unless that
-        was accepted at or before `visible_before_ms` or has been read back.
+        Left out: rows whose purchase is not accepted or another of the person's not decided, and rows of a person created or
+        renamed in this run, unless that was accepted at or before `visible_before_ms` or has been read back.
         """
         rows = self._db.execute(
             STAGED,

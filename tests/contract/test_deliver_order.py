@@ -66,6 +66,18 @@ def test_a_cart_that_depends_on_a_purchase_goes_only_after_it_was_accepted(world
     assert [line["id"] for line in person["cart"]] == [GOODS["id"]]
 
 
+@pytest.mark.parametrize("kind", ["drop_after", "drop_before"])
+def test_a_cart_waits_for_every_purchase_of_its_person_also_one_whose_answer_was_lost(world: World, kind: str) -> None:
+    world.admin("users", {"users": [{"email": "person1@example.com"}]})
+    world.fault("/api/commerce/trackPurchase", kind)
+    run_id = world.run(purchase(1, 1), purchase(2, 1), cart(1, depends_on="order-2"))
+    assert set(world.states(run_id).values()) == {"accepted"}
+    assert journal(world)[-1]["endpoint"] == "commerce.updateCart", "nothing is looked up or sent after it"
+    assert world.writes()["by_endpoint"]["commerce.updateCart"] == 1
+    [person] = world.admin("state")["users"]
+    assert [line["id"] for line in person["cart"]] == [GOODS["id"]]
+
+
 def test_consent_is_looked_at_when_the_request_leaves(world: World) -> None:
     run_id = world.frozen(
         cart(1, consent_requirement="any"),
