@@ -1,20 +1,30 @@
 {# Documents are opened once per version read, not once per build: base models keep what they opened. #}
 
 {# Rows of raw.<resource> that the model has not opened as they are now. `also` is a further condition on `opened_before`
-   for a model that reads configuration: when it says something else, every row is opened again. #}
+   for a model that reads configuration: when it says something else, every row is opened again.
+
+   Which they are is found without their documents, and these are looked up by when they were loaded too: new rows lie together,
+   so the others' documents are not even read. Every load writes `loaded_at`. #}
 {% macro unopened(resource, id_column, also='true') -%}
 select source.*
 from {{ source('raw', resource) }} as source
 {% if is_incremental() -%}
 where
-    not exists (
-        select 1
-        from {{ this }} as opened_before
+    (source.id, source.loaded_at) in (
+        select
+            fresh.id,
+            fresh.loaded_at
+        from {{ source('raw', resource) }} as fresh
         where
-            opened_before.{{ id_column }} = source.id
-            and opened_before.version is not distinct from source.version
-            and opened_before.loaded_at is not distinct from {{ ts_utc('source.loaded_at') }}
-            and {{ also }}
+            not exists (
+                select 1
+                from {{ this }} as opened_before
+                where
+                    opened_before.{{ id_column }} = fresh.id
+                    and opened_before.version is not distinct from fresh.version
+                    and opened_before.loaded_at is not distinct from {{ ts_utc('fresh.loaded_at') }}
+                    and {{ also }}
+            )
     )
 {%- endif %}
 {%- endmacro %}
