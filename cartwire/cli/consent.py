@@ -19,9 +19,18 @@ SOME_REJECTED = 10
 SHOWN_MAX = 20
 
 
-@click.group("consent")
+class _OrAPerson(click.Group):
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """A first word that is no command names a person to show."""
+        return super().resolve_command(ctx, args if args[0] in self.commands else ["show", *args])
+
+
+@click.group("consent", cls=_OrAPerson)
 def command() -> None:
-    """Why somebody is or is not messaged; consent that was given or withdrawn outside of the shop and Iterable."""
+    """Why somebody is or is not messaged; consent that was given or withdrawn outside of the shop and Iterable.
+
+    `cartwire consent ada@example.com` is short for `cartwire consent show ada@example.com`.
+    """
 
 
 command.add_command(show)

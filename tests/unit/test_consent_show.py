@@ -78,6 +78,10 @@ def test_an_address_finds_everybody_who_has_it_and_a_customer_id_one(environment
     assert [one["profile_id"] for one in people(environment, "c1")] == ["p1"]
 
 
+def test_a_person_may_follow_the_command_at_once(environment: Mapping[str, str]) -> None:
+    assert cartwire(environment, "consent", "c1").out == show(environment, "c1").out != ""
+
+
 def test_it_says_who_decided_and_what_time_will_change(environment: Mapping[str, str]) -> None:
     out = show(environment, "c1").out
     assert "customer c1 ada@example.com, market de" in out
