@@ -38,7 +38,7 @@ PURCHASE_ACCEPTED = """
 PURCHASE_OPEN = """
     exists (
         select 1 from items as purchase
-        where purchase.run_id = items.run_id and purchase.stage = items.stage
+        where purchase.run_id = items.run_id
             and purchase.object = 'purchases' and purchase.person_key = items.person_key
             and purchase.state in ('staged', 'sending', 'unknown')
     )

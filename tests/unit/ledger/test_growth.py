@@ -57,14 +57,40 @@ def _steps(path: Path, rows: int, act: Act) -> int:
         settle(ledger, claim(ledger, "earlier", range(1, rows + 1)), Event.accept)
         fresh = [item(rows + 1), item(rows + 2, "carts", consent_requirement="any")]
         ledger.freeze("r1", "rest", fresh, [consent(rows + 2, messageable=False)])
-        steps = 0
+        return _counted(ledger, lambda: act(ledger, rows + 1))
 
-        def count() -> int:
-            nonlocal steps
-            steps += 1
-            return sqlite3.SQLITE_OK
 
-        ledger._db.set_progress_handler(count, 10)
-        act(ledger, rows + 1)
-        ledger._db.set_progress_handler(None, 0)
-        return steps
+def test_whether_a_cart_may_go_is_asked_of_its_own_persons_purchases_only(tmp_path: Path) -> None:
+    few, many = (_steps_to_a_cart(tmp_path / f"{rows}.sqlite", rows) for rows in (FEW, MANY))
+    assert few > 10
+    assert many < 1.5 * few
+
+
+def _steps_to_a_cart(path: Path, rows: int) -> int:
+    """SQLite's steps, in tens, to find one cart that may be claimed in a stage with so many purchases that were accepted."""
+    with Ledger.open(path, SECRET) as ledger:
+        ledger.start_run("r1", "test")
+        purchases = [item(number, "purchases", lane=4) for number in range(1, rows + 1)]
+        cart = item(rows + 1, "carts", lane=5, person_key=f"p{rows}", depends_on=f"s{rows}")
+        ledger.freeze("r1", "rest", [*purchases, cart], [])
+        settle(ledger, claim(ledger, "earlier", range(1, rows + 1)), Event.accept)
+
+        def look() -> None:
+            [row] = ledger.staged_rows("r1", "rest", 5, "carts", visible_before_ms=0, rows_max=10)
+            assert row.item_id == rows + 1
+
+        return _counted(ledger, look)
+
+
+def _counted(ledger: Ledger, act: Callable[[], object]) -> int:
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return sqlite3.SQLITE_OK
+
+    ledger._db.set_progress_handler(count, 10)
+    act()
+    ledger._db.set_progress_handler(None, 0)
+    return steps
