@@ -128,16 +128,9 @@ judged as (
     from located
 ),
 
-decided as (
+renamed as (
     select
         judged.*,
-        case
-            when not judged.should_exist then 'customer deleted'
-            when not judged.is_in_shop then 'account not in the shop'
-            when not judged.is_owner then 'identifier owned by another profile'
-            when judged.is_address_blocked and not judged.has_new_email
-                then 'merge: the address belongs to another user at Iterable'
-        end as hold_reason,
         case
             when
                 not judged.has_new_email or not judged.should_exist or not judged.is_owner
@@ -150,6 +143,34 @@ decided as (
     from judged
     left join settings on true
     left join outcomes on judged.person_key = outcomes.subject
+),
+
+-- whose address changes is under the one of before until Iterable has accepted the new one, and
+-- then takes every field along: nobody else moves in meanwhile
+leaving as (
+    select person_key from renamed
+    where rename_state <> 'none'
+),
+
+decided as (
+    select
+        *,
+        case
+            when not should_exist then 'customer deleted'
+            when not is_in_shop then 'account not in the shop'
+            when not is_owner then 'identifier owned by another profile'
+            when
+                not has_new_email
+                and (
+                    is_address_blocked
+                    or (
+                        holder_person_key <> person_key
+                        and holder_person_key in (select leaving.person_key from leaving)
+                    )
+                )
+                then 'merge: the address belongs to another user at Iterable'
+        end as hold_reason
+    from renamed
 ),
 
 routed as (

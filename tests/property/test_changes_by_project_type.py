@@ -213,6 +213,60 @@ def test_an_address_goes_to_and_fro_between_its_owners_and_only_differences_are_
 
 
 @by_email
+@pytest.mark.parametrize("is_delivered_elsewhere", [False, True], ids=["new", "with an address of before"])
+def test_an_address_given_up_is_taken_when_its_former_owner_has_the_new_one(
+    marts: SmallMarts, is_delivered_elsewhere: bool
+) -> None:
+    """A changed address takes every field along. Who moves in at once would be told the difference to somebody gone."""
+    marts.registered("ada")
+    if is_delivered_elsewhere:
+        marts.registered("bob")
+    marts.build()
+    marts.fold()
+    marts.execute("update marts.profiles set email = 'new@example.com' where customer_id = 'c-ada'")
+    if is_delivered_elsewhere:
+        marts.execute("update marts.profiles set email = 'ada@example.com' where customer_id = 'c-bob'")
+    else:
+        marts.registered("bob", email="ada@example.com")
+    marts.order("bob", "1")
+    marts.build()
+    assert only(marts.rows("changes.changed_identities", "verdict = 'send'"))["person_key"] == marts.key("ada")
+    rows_of_bob = [row for model in CHANGED for row in marts.rows(f"changes.{model}") if row["person_key"] == marts.key("bob")]
+    assert {row["verdict"] for row in rows_of_bob if row["email"] == "ada@example.com"} == {"held"}
+    marts.fold()
+    marts.build()
+    if is_delivered_elsewhere:
+        rename = only(marts.rows("changes.changed_identities"))
+        assert (rename["email"], rename["previous_email"]) == ("ada@example.com", "bob@example.com")
+    else:
+        user = only(marts.rows("changes.changed_users"))
+        assert (user["email"], user["verdict"], user["is_new"]) == ("ada@example.com", "send", True)
+        assert changes_of(user)["firstName"] == (None, "Bob")
+        assert only(marts.rows("changes.changed_purchases"))["verdict"] == "send"
+    marts.fold()
+    marts.build()
+    assert marts.changed() == {}
+    assert {row["email"] for row in marts.rows("delivered.users")} == {"new@example.com", "ada@example.com"}
+
+
+@by_email
+def test_an_address_that_its_former_owner_cannot_give_up_is_not_taken(marts: SmallMarts) -> None:
+    marts.registered("ada")
+    marts.build()
+    marts.fold()
+    marts.execute("update marts.profiles set email = 'new@example.com'")
+    marts.build()
+    marts.settle(only(marts.rows("changes.changed_identities")), "rejected", reason="no such domain")
+    marts.registered("bob", email="ada@example.com")
+    marts.build()
+    user = only(marts.rows("changes.changed_users"))
+    assert (user["person_key"], user["kind"], user["verdict"]) == (marts.key("bob"), "merge", "held")
+    marts.fold()
+    marts.build()
+    assert marts.changed() == {}
+
+
+@by_email
 def test_user_ids_found_in_an_email_based_project_say_nothing(marts: SmallMarts) -> None:
     marts.registered("ada")
     marts.put("raw_iterable.users", email="ada@example.com", user_id="c-bob", read_at=NOW, document='{"firstName": "Ada"}')
