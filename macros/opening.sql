@@ -37,23 +37,46 @@ where {{ id_column }} not in (select source.id from {{ source('raw', resource) }
 {%- endif %}
 {%- endmacro %}
 
-{# Condition on rows of raw.<resource>_history, read as `versions`: this version is not opened yet. A version never changes.
-   The model names ids `id_column` and, where it reads several resources, says which in `resource`. #}
-{% macro is_unopened_version(id_column, resource=none) -%}
+{# Versions in raw.<resource>_history that the model has not opened yet, found as above. A version never changes. The model
+   names ids `id_column` and, where it reads several resources, says which in `resource`; `also` as above. #}
+{% macro unopened_versions(resource, id_column, resource_column=none, also='true') -%}
+select source.*
+from {{ source('raw', resource ~ '_history') }} as source
 {% if is_incremental() -%}
-not exists (
-            select 1
-            from {{ this }} as opened_before
-            where
-                opened_before.{{ id_column }} = versions.id
-                and opened_before.version = versions.version
-                {% if resource -%}
-                and opened_before.resource = '{{ resource }}'
-                {%- endif %}
-        )
-{%- else -%}
-true
+where
+    (source.id, source.version, source.loaded_at) in (
+        select
+            fresh.id,
+            fresh.version,
+            fresh.loaded_at
+        from {{ source('raw', resource ~ '_history') }} as fresh
+        where
+            not exists (
+                select 1
+                from {{ this }} as opened_before
+                where
+                    opened_before.{{ id_column }} = fresh.id
+                    and opened_before.version = fresh.version
+                    {% if resource_column -%}
+                    and opened_before.{{ resource_column }} = '{{ resource }}'
+                    {% endif -%}
+                    and {{ also }}
+            )
+    )
 {%- endif %}
+{%- endmacro %}
+
+{# Whether base_commercetools__consent_words lacks what `version`, of raw.<resource>_history, says in the configured `path`. #}
+{% macro is_unopened_word(version, path) -%}
+not exists (
+                    select 1
+                    from {{ this }} as opened_before
+                    where
+                        opened_before.resource_type = {{ path }}.resource
+                        and opened_before.resource_id = {{ version }}.id
+                        and opened_before.version = {{ version }}.version
+                        and opened_before.field_path = {{ path }}.field_path
+                )
 {%- endmacro %}
 
 {# Before an increment: versions that are no longer in raw leave the model too. `resource_column` of a model that reads

@@ -37,7 +37,8 @@ REASONS = {
     "killer row": {"400 RequestFieldsTypesMismatched (favouriteStoreVisitAt)"},
     "row refused in a 200": {"invalidDataEmails", "invalidDataUserIds"},
 }
-RELEASED, GONE_ON = "released history", "released history of a cart that went on"
+RELEASED, ENDED = "released history", "released history that is no fact any more"
+MAY_END = "select event_id from activation.cart_abandoned union all select event_id from activation.guest_linked"
 FACTS = {
     "purchases": ("iterable_purchases", "purchase_id"),
     "cancellations": ("order_cancelled", "event_id"),
@@ -164,9 +165,10 @@ class _Finding:
     def released(self, conn: duckdb.DuckDBPyConnection, backfills: Iterable[Backfill]) -> None:
         """What a backfill that is not open any more has let go arrived, unless consent forbids it or it waits for a live cart.
 
-        A cart that went on is not abandoned any more: its model does not tell the fact, and there is nothing to send.
+        A cart that went on is not abandoned any more, nor a guest linked to a customer who is called otherwise now: the model does not
+        tell the fact, and there is nothing to send.
         """
-        abandoned = {event_id for (event_id,) in conn.execute("select event_id from activation.cart_abandoned").fetchall()}
+        told = {event_id for (event_id,) in conn.execute(MAY_END).fetchall()}
         settled = dict(
             conn.execute("select subject, state from delivered.outcomes where object in ('purchases', 'events')").fetchall()
         )
@@ -177,9 +179,13 @@ class _Finding:
             absent = [subject for subject in backfill.criteria.ids or () if not self._versions[subject]]
             self.compared[RELEASED] += len(backfill.criteria.ids or ())
             unsettled = [subject for subject in absent if subject not in settled]
-            gone_on = {subject for subject in unsettled if subject.startswith("cart-abandoned-") and subject not in abandoned}
-            waiting = [subject for subject in unsettled if subject not in gone_on]
-            self.compared[GONE_ON] += len(gone_on)
+            ended = {
+                subject
+                for subject in unsettled
+                if subject.startswith(("cart-abandoned-", "guest-linked-")) and subject not in told
+            }
+            waiting = [subject for subject in unsettled if subject not in ended]
+            self.compared[ENDED] += len(ended)
             if len(waiting) > backfill.left_behind:
                 self.faults.append(f"lost: {len(waiting)} facts of a backfill, of which {backfill.left_behind} wait")
             lost = [settled[subject] for subject in absent if settled.get(subject, "suppressed") != "suppressed"]

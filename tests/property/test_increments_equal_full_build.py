@@ -13,6 +13,14 @@ from tests.property.dbt_project import dbt, nodes_of
 from tests.property.raw_history import KINDS, RawHistory
 
 INCREMENTS, CHANGES = 4, 24
+OTHER_CONFIG = """
+update config.loyalty_fields set source_path = 'custom.fields.newsletterOptIn' where attribute = 'tier';
+update config.attribute_map set is_enabled = not is_enabled;
+update config.order_attributes set source_path = 'orderState' where attribute = 'campaign_id';
+insert into config.consent_fields
+select * replace ('custom.fields.loyaltyPoints' as field_path) from config.consent_fields where resource = 'orders';
+"""
+"""Rows of config/ that decide what is opened of a document."""
 SELECTED = ["--select", "+config.materialized:incremental", "--exclude-resource-type", "test", "unit_test"]
 
 
@@ -59,4 +67,11 @@ def test_any_sequence_of_loads_gives_the_rows_of_one_full_build(seed: int, tmp_p
         build(fresh, "--full-refresh")
         assert difference(kept, fresh, models) == {}
         occurred = dict(history.occurred)
+    with duckdb.connect(str(kept)) as connection:
+        connection.execute(OTHER_CONFIG)
+    without_seeds = ("--exclude-resource-type", "seed")
+    build(kept, *without_seeds)
+    shutil.copyfile(kept, fresh)
+    build(fresh, "--full-refresh", *without_seeds)
+    assert difference(kept, fresh, models) == {}
     assert set(KINDS) <= set(occurred), f"seed {seed} does not show {set(KINDS) - set(occurred)}"

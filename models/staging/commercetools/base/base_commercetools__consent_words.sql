@@ -34,15 +34,16 @@ unopened as (
         inner join configured on configured.resource = '{{ resource }}'
         {% if is_incremental() %}
             where
-                not exists (
-                    select 1
-                    from {{ this }} as opened_before
-                    where
-                        opened_before.resource_type = '{{ resource }}'
-                        and opened_before.resource_id = history.id
-                        and opened_before.version = history.version
-                        and opened_before.field_path = configured.field_path
+                (history.id, history.version, history.loaded_at) in (
+                    select
+                        fresh.id,
+                        fresh.version,
+                        fresh.loaded_at
+                    from {{ source('raw', resource ~ '_history') }} as fresh
+                    inner join configured as wanted on wanted.resource = '{{ resource }}'
+                    where {{ is_unopened_word('fresh', 'wanted') }}
                 )
+                and {{ is_unopened_word('history', 'configured') }}
         {% endif %}
         {% if not loop.last %}union all{% endif %}
     {% endfor %}
