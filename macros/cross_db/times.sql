@@ -24,6 +24,12 @@ cast(try_cast({{ expression }} as timestamptz) at time zone 'UTC' as timestamp)
 strftime({{ expression }}, '%Y-%m-%dT%H:%M:%S.%gZ')
 {%- endmacro %}
 
+{# A timestamp without its fraction of a second. #}
+{% macro ts_whole_seconds(expression) %}{{ return(adapter.dispatch('ts_whole_seconds', 'cartwire')(expression)) }}{% endmacro %}
+{% macro duckdb__ts_whole_seconds(expression) -%}
+date_trunc('second', {{ expression }})
+{%- endmacro %}
+
 {# Another text form, by strftime pattern. #}
 {% macro ts_format(expression, pattern) %}{{ return(adapter.dispatch('ts_format', 'cartwire')(expression, pattern)) }}{% endmacro %}
 {% macro duckdb__ts_format(expression, pattern) -%}

@@ -30,6 +30,19 @@ def test_only_the_changed_fields_are_planned_with_before_and_after(marts: SmallM
     assert marts.changed() == {}
 
 
+def test_less_than_a_second_is_no_difference_because_iterable_shows_none(marts: SmallMarts) -> None:
+    marts.registered("ada", created_at=datetime(2024, 2, 3, 10, 11, 12, 4_000))
+    marts.build()
+    marts.fold()
+    marts.execute("update marts.profiles set created_at = created_at + interval 5 milliseconds")
+    marts.build()
+    assert marts.changed() == {}, "the field would be written as it is, and start a journey again"
+    marts.execute("update marts.profiles set created_at = created_at + interval 1 second")
+    marts.build()
+    before, after = "2024-02-03T10:11:12.000Z", "2024-02-03T10:11:13.000Z"
+    assert changes_of(only(marts.rows("changes.changed_users"))) == {"profileCreatedAt": (before, after)}
+
+
 def test_a_change_taken_back_after_a_refusal_needs_nothing(marts: SmallMarts) -> None:
     marts.registered("ada")
     marts.build()
@@ -45,7 +58,7 @@ def test_a_change_taken_back_after_a_refusal_needs_nothing(marts: SmallMarts) ->
 
 
 def test_people_found_at_iterable_get_only_what_differs(marts: SmallMarts) -> None:
-    marts.registered("ada", first_name="Ada", created_at=datetime(2024, 2, 3, 10, 11, 12))
+    marts.registered("ada", first_name="Ada", created_at=datetime(2024, 2, 3, 10, 11, 12, 345_000))
     marts.put(
         "raw_iterable.users", email="Ada@Example.com", user_id="c-ada", read_at=NOW,
         document="""{"firstName": "Ada", "profileCreatedAt": "2024-02-03 10:11:12 +00:00", "emailVerified": true,
