@@ -11,11 +11,12 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import astuple
 from pathlib import Path
 
 import duckdb
 
-from activation.ledger_rows import has_sent, ledger_streams
+from activation.ledger_rows import Until, ledger_streams
 from cartwire.clock import now
 from cartwire.durable import make_durable
 from cartwire.errors import CartwireError, ConfigError
@@ -88,6 +89,8 @@ def _copy_marts(conn: duckdb.DuckDBPyConnection, keys: Mapping[str, str]) -> Non
 def publish_ledger_views(ledger: Path, analyst_db: Path) -> Path:
     """Add what the ledger knows to a copy of the current version and make that the current one.
 
+    Only what is new or changed since that version is read: a ledger keeps every row for ever.
+
     Args:
         ledger: the ledger's SQLite file; read only, works beside a writer.
     Returns: the new version's file. Tables `ledger.runs`, `.items`, `.requests`, `.sent`, `.counts`; no addresses and no payloads.
@@ -96,26 +99,24 @@ def publish_ledger_views(ledger: Path, analyst_db: Path) -> Path:
         _new_version(analyst_db, _current(analyst_db)) as path,
         duckdb.connect() as conn,
         _attached(conn, path),
-        ledger_streams(ledger, _sent_until(conn, ledger)) as streams,
+        ledger_streams(ledger, _known_until(conn)) as told,
     ):
-        for name, stream in streams.items():
+        for name, stream in told.streams.items():
             conn.register(name, stream)
         with transaction(conn):
+            if told.is_whole:
+                conn.execute((_SQL / "ledger_tables.sql").read_text())
             conn.execute((_SQL / "publish_ledger.sql").read_text())
+            conn.execute("insert into analyst.ledger.published_until values (?, ?, ?, ?, ?, ?)", astuple(told.until))
     return path
 
 
-def _sent_until(conn: duckdb.DuckDBPyConnection, ledger: Path) -> int:
-    """The newest item that `ledger.sent` has; where it is of another ledger, the table is emptied."""
-    conn.execute((_SQL / "ledger_sent.sql").read_text())
-    newest = conn.execute((_SQL / "newest_sent.sql").read_text()).fetchall()
-    if not newest:
-        return 0
-    request_id, item_id = newest[0]
-    if has_sent(ledger, request_id, item_id):
-        return int(item_id)
-    conn.execute("delete from analyst.ledger.sent")
-    return 0
+def _known_until(conn: duckdb.DuckDBPyConnection) -> Until:
+    """How far the version has followed the ledger; nowhere where it is none, or of an earlier release."""
+    if not conn.execute((_SQL / "ledger_is_published.sql").read_text()).fetchall():
+        return Until()
+    rows = conn.execute("from analyst.ledger.published_until").fetchall()
+    return Until(*rows[0]) if rows else Until()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A made-up ledger of many rows, and how long `cartwire explain` takes on it while a run writes."""
+"""A made-up ledger of many rows: how long `cartwire explain` takes on it while a run writes, and the analysts' copy of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from activation.ledger.items import NewItem
 from activation.ledger.store import Ledger
+from activation.publish import publish_ledger_views
 from cartwire.person import person_key
 
 SECRET = "bench-secret-bench-secret-bench-secret-b"  # noqa: S105 - of a made-up ledger
@@ -63,7 +65,8 @@ insert into transitions select 2 * item_id + 1, item_id, changed_at_ms, 'sending
 
 
 def measure(items: int, say: Callable[[str], None]) -> dict[str, Any]:
-    """Fill a ledger, then ask about random people, alone and beside a writer; seconds of whole processes."""
+    """Fill a ledger, ask about random people, alone and beside a writer (seconds of whole processes), and copy it for analysts: whole, and
+    again after a run of one request."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ledger.sqlite"
         begun = time.perf_counter()
@@ -75,11 +78,16 @@ def measure(items: int, say: Callable[[str], None]) -> dict[str, Any]:
         with _writer(path) as written:
             beside = [_ask(path, who) for who in asked]
         assert written[0] > 0, "the writer has to have written"
+        whole = _publish(path)
+        _one_run(path)
+        continued = _publish(path)
     return {
         "items": items,
         "mib_per_million_items": round(size / 2**20 / (items / 1_000_000)),
         "explain_alone": _summary(alone),
         "explain_beside_a_writer": {**_summary(beside), "commits": written[0]},
+        "copy_whole_s": round(whole, 1),
+        "copy_after_a_run_s": round(continued, 1),
     }
 
 
@@ -101,6 +109,27 @@ def _fill(path: Path, items: int) -> None:
             db.execute(statement)
         db.execute("commit")
         db.execute("pragma journal_mode = wal")
+
+
+def _publish(path: Path) -> float:
+    begun = time.perf_counter()
+    publish_ledger_views(path, path.with_name("analyst.duckdb"))
+    return time.perf_counter() - begun
+
+
+def _one_run(path: Path) -> None:
+    """So many new rows as a request has, held by a guard, of people who are known."""
+    rows = [
+        NewItem(
+            object="lists", kind="lists", subject=f"new-{number}", person_key=person_key(SECRET.encode(), f"customer:c-{number}"),
+            fingerprint="f", lane=6, state="held", reason="held by the volume guard",
+        )
+        for number in range(ROWS_PER_REQUEST)
+    ]  # fmt: skip
+    with Ledger.open(path, SECRET.encode()) as ledger:
+        ledger.start_run("one more", "bench")
+        ledger.freeze("one more", "rest", rows, [])
+        ledger.end_run("one more", "done", 0)
 
 
 def _ask(path: Path, who: str) -> float:

@@ -1,5 +1,6 @@
 -- What happened to every planned row, without anything that was in it. The sources are Arrow
--- streams of the ledger.
+-- streams of the ledger: rows that are new or changed since the copy was made up to
+-- `published_until`, and their requests.
 create or replace table analyst.ledger.runs as
 select
     run_id,
@@ -10,7 +11,14 @@ select
     exit_code
 from ledger_runs;
 
-create or replace table analyst.ledger.items as
+create or replace temp table changed_items as
+select item_id from ledger_changed;
+
+delete from analyst.ledger.items
+using changed_items
+where items.item_id = changed_items.item_id;
+
+insert into analyst.ledger.items by name
 select
     item_id,
     run_id,
@@ -30,7 +38,7 @@ select
     request_id
 from ledger_items;
 
-create or replace table analyst.ledger.requests as
+create or replace temp table moving_requests as
 select
     request_id,
     run_id,
@@ -43,6 +51,17 @@ select
     fault,
     elapsed_ms
 from ledger_requests;
+
+delete from analyst.ledger.requests
+using moving_requests
+where requests.request_id = moving_requests.request_id;
+
+insert into analyst.ledger.requests by name
+select * from moving_requests;
+
+delete from analyst.ledger.sent
+using changed_items
+where sent.item_id = changed_items.item_id;
 
 insert into analyst.ledger.sent by name
 select
@@ -63,6 +82,10 @@ select
 from ledger_sent
 inner join analyst.ledger.items on ledger_sent.item_id = items.item_id
 inner join analyst.ledger.requests on ledger_sent.request_id = requests.request_id;
+
+drop table changed_items;
+drop table moving_requests;
+delete from analyst.ledger.published_until;
 
 create or replace table analyst.ledger.counts as
 with found as (

@@ -15,6 +15,7 @@ from activation.ledger.items import FieldChange, NewItem
 from activation.ledger.machine import Event
 from activation.ledger.sending import Outcome
 from activation.ledger.store import Ledger
+from activation.ledger_rows import Told, Until, ledger_streams
 from activation.publish import publish_ledger_views, publish_marts
 from cartwire.errors import CartwireError, ConfigError, LedgerError
 
@@ -207,12 +208,41 @@ def test_what_was_sent_of_another_ledger_goes(analyst_db: Path, ledger: Ledger, 
     assert read(analyst_db, SENT) == [("request of run-3", "key-ada", None)]
 
 
+def test_only_what_is_new_or_changed_is_read_again(analyst_db: Path, ledger: Ledger) -> None:
+    _sync_again(ledger, "run-2")
+    with ledger_streams(ledger.path, Until()) as told:
+        assert told.is_whole
+        assert rows_of(told) == {"ledger_changed": 0, "ledger_items": 3, "ledger_requests": 2, "ledger_sent": 2}
+        known = told.until
+    with ledger_streams(ledger.path, known) as told:
+        assert not told.is_whole
+        assert rows_of(told) == {"ledger_changed": 0, "ledger_items": 0, "ledger_requests": 0, "ledger_sent": 0}
+    _sync_again(ledger, "run-3")
+    with ledger_streams(ledger.path, known) as told:
+        assert rows_of(told) == {"ledger_changed": 0, "ledger_items": 1, "ledger_requests": 1, "ledger_sent": 1}
+
+
+def test_a_verdict_that_is_taken_back_is_told(analyst_db: Path, ledger: Ledger) -> None:
+    _sync_again(ledger, "run-2", ends="reject")
+    publish_ledger_views(ledger.path, analyst_db)
+    refused = "select item_id from ledger.items where state = 'rejected' and is_sticky"
+    [(item_id,)] = read(analyst_db, refused)
+    assert ledger.replay([int(str(item_id))], by="test") == 1
+    publish_ledger_views(ledger.path, analyst_db)
+    assert read(analyst_db, refused) == []
+
+
+def rows_of(told: Told) -> dict[str, int]:
+    return {
+        name: stream.read_all().num_rows for name, stream in told.streams.items() if name not in ("ledger_runs", "ledger_planned")
+    }
+
+
 SENT = "select request_id, person_key, fields from ledger.sent order by item_id"
 
 
-def _sync_again(ledger: Ledger, run_id: str, *changed: str) -> None:
-    if run_id == "run-2":
-        ledger.end_run("run-1", "done", 0)
+def _sync_again(ledger: Ledger, run_id: str, *changed: str, ends: str = "accept") -> None:
+    ledger.recover()
     ledger.start_run(run_id, "test")
     fields = tuple(FieldChange(field=name, type="string", before=None, after="x", fingerprint="f") for name in changed)
     row = NewItem(
@@ -222,7 +252,8 @@ def _sync_again(ledger: Ledger, run_id: str, *changed: str) -> None:
     ledger.freeze(run_id, "main", [row], [])
     [staged] = ledger.staged_rows(run_id, "main", 3, "users", visible_before_ms=0, rows_max=10)
     ledger.claim(f"request of {run_id}", "users/bulkUpdate", [staged.item_id], lambda items: b"{}")
-    ledger.settle(f"request of {run_id}", [Outcome(item_id=staged.item_id, event=Event.accept)], status=200)
+    verdict = Outcome(item_id=staged.item_id, event=Event(ends), reason="no", is_sticky=ends == "reject")
+    ledger.settle(f"request of {run_id}", [verdict], status=200)
 
 
 def test_without_a_ledger_the_current_version_stays(conn: duckdb.DuckDBPyConnection, analyst_db: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from activation.ledger.drifting import DriftedField
 from activation.ledger.machine import Event
 from activation.ledger.sending import Outcome
 from activation.ledger.store import Ledger
+from activation.ledger_rows import Until, ledger_streams
 from tests.unit.ledger.given import SECRET, claim, consent, item, settle
 
 FEW, MANY = 100, 10_000
@@ -80,6 +81,51 @@ def _steps_to_a_cart(path: Path, rows: int) -> int:
             assert row.item_id == rows + 1
 
         return _counted(ledger, look)
+
+
+def test_what_the_analysts_copy_lacks_is_found_without_a_walk_through_the_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few, many = (_steps_to_a_copy(tmp_path / f"{rows}.sqlite", rows, monkeypatch) for rows in (FEW, MANY))
+    assert few > 10
+    assert many < 1.5 * few
+
+
+def _steps_to_a_copy(path: Path, rows: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """SQLite's steps, in tens, to read 20 rows that changed and 20 that are new since a copy of a ledger of so many."""
+    first, last = rows + 1, rows + 20
+    steps = _Steps()
+    with Ledger.open(path, SECRET) as ledger:
+        ledger.start_run("r1", "test")
+        ledger.freeze("r1", "main", [item(number) for number in range(1, last + 1)], [])
+        settle(ledger, claim(ledger, "earlier", range(1, rows + 1)), Event.accept)
+        with ledger_streams(path, Until()) as told:
+            known = told.until
+        settle(ledger, claim(ledger, "later", range(first, last + 1)), Event.accept)
+        ledger.freeze("r1", "rest", [item(number) for number in range(last + 1, last + 21)], [])
+        with monkeypatch.context() as patched:
+            patched.setattr("activation.ledger_rows.sqlite3.connect", steps.connect)
+            with ledger_streams(path, known) as told:
+                read = {name: stream.read_all().num_rows for name, stream in told.streams.items() if "planned" not in name}
+    assert read == {"ledger_changed": 20, "ledger_runs": 1, "ledger_items": 40, "ledger_requests": 1, "ledger_sent": 20}
+    return steps.count
+
+
+class _Steps:
+    """Counts what SQLite does, in tens of steps, on connections opened through it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._connect = sqlite3.connect
+
+    def connect(self, *arguments: object, **options: object) -> sqlite3.Connection:
+        connection: sqlite3.Connection = self._connect(*arguments, **options)  # type: ignore[call-overload]
+        connection.set_progress_handler(self._tick, 10)
+        return connection
+
+    def _tick(self) -> int:
+        self.count += 1
+        return sqlite3.SQLITE_OK
 
 
 def _counted(ledger: Ledger, act: Callable[[], object]) -> int:
