@@ -1,7 +1,8 @@
 """The fold: what the ledger settled becomes what the models see as delivered.
 
-Whole settlements are taken over by id, oldest first, a chunk in one DuckDB transaction with their ids: a fold that dies leaves whole
-settlements, the next one goes on with the others, and one that is repeated adds nothing. No chunk is larger for a larger shop, and
+Whole settlements are taken over by id, in the order in which they were written, a chunk in one DuckDB transaction with their ids: a fold
+that dies leaves whole settlements, the next one goes on after the last of them, and one that is repeated adds nothing. Where the ledger
+does not know that last one, because it was restored, all ids are compared. No chunk is larger for a larger shop, and
 neither is the memory and the disk that it takes. Rows come as Arrow, the statements are static, and nothing here is a second source of
 truth: `rebuild_delivered` makes the same tables from the ledger alone.
 """
@@ -58,7 +59,8 @@ def rebuild_delivered(conn: duckdb.DuckDBPyConnection, ledger: Ledger) -> int:
 def _fold(conn: duckdb.DuckDBPyConnection, ledger: Ledger, *, empty_first: bool) -> int:
     empty_first |= _is_of_before(conn)
     conn.execute((_SQL / "delivered_tables.sql").read_text())
-    known = set() if empty_first else {row[0] for row in conn.execute("select settlement_id from delivered.folded").fetchall()}
+    after = None if empty_first else _folded_last(conn)
+    known = frozenset() if empty_first or ledger.has_settlement(after) else _folded(conn)
     leftovers = (
         set() if empty_first else _numbers(conn, "select item_id from delivered.subscription_writes where not is_accepted")
     )
@@ -66,7 +68,7 @@ def _fold(conn: duckdb.DuckDBPyConnection, ledger: Ledger, *, empty_first: bool)
         with transaction(conn):
             conn.execute((_SQL / _EMPTY).read_text())
     folded = 0
-    for fresh in ledger.unfolded_settlements(known, leftovers):
+    for fresh in ledger.unfolded_settlements(known, leftovers, after=after):
         if fresh.settlement_ids or fresh.subscriptions.num_rows:
             with transaction(conn):
                 _take_over(conn, fresh)
@@ -90,6 +92,16 @@ def _take_over(conn: duckdb.DuckDBPyConnection, fresh: Unfolded) -> None:
     finally:
         for name in sources:
             conn.unregister(name)
+
+
+def _folded_last(conn: duckdb.DuckDBPyConnection) -> str | None:
+    """Whatever its ledger wrote before it is folded too."""
+    rows = conn.execute("select settlement_id from delivered.folded order by rowid desc limit 1").fetchall()
+    return rows[0][0] if rows else None
+
+
+def _folded(conn: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    return frozenset(row[0] for row in conn.execute("select settlement_id from delivered.folded").fetchall())
 
 
 def _numbers(conn: duckdb.DuckDBPyConnection, query: str) -> set[int]:

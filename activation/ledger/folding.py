@@ -158,7 +158,11 @@ order by 11, 1, 6
 """
 
 
-SELECT_SETTLEMENTS = "select settlement_id from settlements order by settled_at_ms, settlement_id"
+SELECT_SETTLEMENTS = """
+select settlement_id from settlements
+where rowid > coalesce((select rowid from settlements where settlement_id = :after), 0)
+order by rowid
+"""
 COUNT_ITEMS = """
 select settlement_id, count(*) from items where settlement_id in (select value from json_each(?)) group by settlement_id
 """
@@ -182,16 +186,28 @@ class Unfolded:
 class Folding(LedgerFile):
     """Reads for the fold; an empty `known` gives everything, which rebuilds `delivered`."""
 
-    def unfolded_settlements(
-        self, known: AbstractSet[str], known_leftovers: AbstractSet[int] = frozenset(), *, chunk_items: int = CHUNK_ITEMS
-    ) -> Iterator[Unfolded]:
-        """Every settlement whose id is not in `known`, with its rows: oldest first, in chunks, so that memory holds one; at least one.
+    def has_settlement(self, settlement_id: str | None) -> bool:
+        """Whether this ledger wrote it; one that was restored, or is another, did not."""
+        return self._db.execute("select 1 from settlements where settlement_id = ?", (settlement_id,)).fetchone() is not None
 
+    def unfolded_settlements(
+        self,
+        known: AbstractSet[str],
+        known_leftovers: AbstractSet[int] = frozenset(),
+        *,
+        after: str | None = None,
+        chunk_items: int = CHUNK_ITEMS,
+    ) -> Iterator[Unfolded]:
+        """Every settlement whose id is not in `known`, with its rows: in the order in which they were written, in chunks, so that memory
+        holds one; at least one.
+
+        after: only those written later than this one. All that were written before the last of a chunk are known once it is folded.
         known_leftovers: items of dead runs, which have no settlement, whose effect on subscriptions was taken over before; the others
             come with the first chunk.
         chunk_items: items after which a chunk is full; a settlement is never divided.
         """
-        fresh = [settlement_id for (settlement_id,) in self._db.execute(SELECT_SETTLEMENTS) if settlement_id not in known]
+        written = self._db.execute(SELECT_SETTLEMENTS, {"after": after})
+        fresh = [settlement_id for (settlement_id,) in written if settlement_id not in known]
         counts = dict(self._db.execute(COUNT_ITEMS, [json.dumps(fresh)]).fetchall())
         chunks: list[list[str]] = [[]]
         items = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -232,6 +233,29 @@ def test_folding_twice_changes_nothing(conn: duckdb.DuckDBPyConnection, runs: Ru
     once = contents(conn)
     assert fold(conn, runs.ledger) == 0
     assert contents(conn) == once
+
+
+def test_of_a_restored_ledger_what_it_did_since_is_taken_over_and_nothing_twice(
+    conn: duckdb.DuckDBPyConnection, runs: Runs, tmp_path: Path
+) -> None:
+    """What was folded of the time that the backup does not know stays known; which verdict was the last says nothing then."""
+    runs.send([user("ada", "f1", a="1")])
+    fold(conn, runs.ledger)
+    with sqlite3.connect(tmp_path / "restored.sqlite") as restored:
+        runs.ledger._db.backup(restored)
+    restored.close()
+    runs.send([user("bob", "f1", a="1")])
+    assert fold(conn, runs.ledger) == 1
+    with Ledger.open(tmp_path / "restored.sqlite", b"s" * 32) as ledger:
+        again = Runs(ledger)
+        again.number = 7
+        again.send([user("cyd", "f1", a="1")])
+        assert fold(conn, ledger) == 1
+        again.send([user("ada", "f2", a="2")])
+        assert fold(conn, ledger) == 1
+        assert fold(conn, ledger) == 0
+    assert sorted(rows(conn, "select person_key from delivered.users")) == [("key-ada",), ("key-bob",), ("key-cyd",)]
+    assert rows(conn, "select value from delivered.user_fields where person_key = 'key-ada'") == [("2",)]
 
 
 def test_a_fold_that_fails_leaves_nothing_behind(

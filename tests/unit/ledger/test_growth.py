@@ -83,6 +83,29 @@ def _steps_to_a_cart(path: Path, rows: int) -> int:
         return _counted(ledger, look)
 
 
+def test_the_fold_looks_at_verdicts_of_since_only(tmp_path: Path) -> None:
+    few, many = (_steps_to_unfolded(tmp_path / f"{rows}.sqlite", rows) for rows in (FEW // 10, MANY // 10))
+    assert few > 10
+    assert many < 1.5 * few
+
+
+def _steps_to_unfolded(path: Path, settlements: int) -> int:
+    """SQLite's steps, in tens, to read the verdict of one row after so many that were folded, each by itself."""
+    with Ledger.open(path, SECRET) as ledger:
+        ledger.start_run("r1", "test")
+        ledger.freeze("r1", "main", [item(number) for number in range(1, settlements + 2)], [])
+        for number in range(1, settlements + 1):
+            settle(ledger, claim(ledger, f"earlier {number}", [number]), Event.accept)
+        [folded] = ledger.unfolded_settlements(frozenset())
+        settle(ledger, claim(ledger, "later", [settlements + 1]), Event.accept)
+
+        def look() -> None:
+            [fresh] = ledger.unfolded_settlements(frozenset(), after=folded.settlement_ids[-1])
+            assert fresh.items.num_rows == 1
+
+        return _counted(ledger, look)
+
+
 def test_what_the_analysts_copy_lacks_is_found_without_a_walk_through_the_ledger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
