@@ -63,7 +63,8 @@ def _of_ledger(result: dict[str, Any]) -> str:
         f"`{result['command']}`, {result['date']}, commit {result['commit']}, {result['machine']}.\n\n"
         f"`cartwire explain`, whole processes about {alone['asked']} people: median {alone['p50_s']} s, at most {alone['max_s']} s; beside a"
         f" writer that commits all the time: median {beside['p50_s']} s, at most {beside['max_s']} s. The file takes"
-        f" {result['mib_per_million_items']:,} MiB per million rows.\n"
+        f" {result['mib_per_million_items']:,} MiB per million rows. The analysts' copy of it: {result['copy_whole_s']:,.0f} s the first time,"
+        f" {result['copy_after_a_run_s']:.1f} s after a run of a thousand rows.\n"
     )
 
 
