@@ -16,6 +16,7 @@ from tests.conftest import Sandbox
 from tests.e2e.command import Outcome, cartwire
 from tests.e2e.people import name_of, named
 from tests.e2e.shop_rows import rows
+from tests.e2e.waiting import until
 from tests.http import HTTP
 
 pytestmark = [pytest.mark.xdist_group("lists"), pytest.mark.identities]
@@ -118,10 +119,11 @@ def told(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def _make_list(environment: dict[str, str], name: str) -> int:
-
-    url, key = environment["ITERABLE_API_URL"], environment["ITERABLE_API_KEY"]
-    answer = HTTP.post(f"{url}/api/lists", json={"name": name}, headers={"Api-Key": key})
-    return int(answer.raise_for_status().json()["listId"])
+    """A list that was there long before the first sync: reads show it."""
+    url, headers = f"{environment['ITERABLE_API_URL']}/api/lists", {"Api-Key": environment["ITERABLE_API_KEY"]}
+    number = int(HTTP.post(url, json={"name": name}, headers=headers).raise_for_status().json()["listId"])
+    until("reads show the list", lambda: number in {one["id"] for one in HTTP.get(url, headers=headers).json()["lists"]})
+    return number
 
 
 def _verified_and_willing(sandbox: Sandbox, folder: Path) -> list[dict[str, Any]]:
