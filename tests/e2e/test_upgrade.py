@@ -15,13 +15,15 @@ from tests.conftest import Sandbox
 PATH = "custom.fields.newsletterOptIn"
 ORDER = '{"id":"o1","customerEmail":"a@example.com","custom":{"fields":{"newsletterOptIn":false,"post":"no"}}}'
 
+LOADED = f"insert into raw.orders_history (id, version, loaded_at, document) values ('o1', 1, now(), '{ORDER}')"
+
 
 def test_rows_opened_by_other_code_are_opened_again_and_those_of_this_code_are_kept(
     sandbox_process: Sandbox, tmp_path: Path
 ) -> None:
     settings = sandbox_process.settings(tmp_path)
     build_withdrawals(settings)
-    _execute(settings, f"insert into raw.orders_history (id, version, document) values ('o1', 1, '{ORDER}')")
+    _execute(settings, LOADED)
     assert _word_after_a_build(settings) == "false"
     _execute(settings, "update staging.base_commercetools__consent_words set value_text = 'as older code read it'")
     remember_built(settings)
@@ -36,7 +38,7 @@ def test_a_newly_configured_field_is_read_from_versions_opened_before(sandbox_pr
     settings = sandbox_process.settings(tmp_path, CARTWIRE_CONFIG=config)
     build_withdrawals(settings)
     remember_built(settings)
-    _execute(settings, f"insert into raw.orders_history (id, version, document) values ('o1', 1, '{ORDER}')")
+    _execute(settings, LOADED)
     assert _word_after_a_build(settings) == "false"
     with (config / "consent_fields.csv").open("a") as file:
         file.write("orders,custom.fields.post,post,marketing,*,no,denied\n")
