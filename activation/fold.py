@@ -10,7 +10,7 @@ truth: `rebuild_delivered` makes the same tables from the ledger alone.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
@@ -60,10 +60,8 @@ def _fold(conn: duckdb.DuckDBPyConnection, ledger: Ledger, *, empty_first: bool)
     empty_first |= _is_of_before(conn)
     conn.execute((_SQL / "delivered_tables.sql").read_text())
     after = None if empty_first else _folded_last(conn)
-    known = frozenset() if empty_first or ledger.has_settlement(after) else _folded(conn)
-    leftovers = (
-        set() if empty_first else _numbers(conn, "select item_id from delivered.subscription_writes where not is_accepted")
-    )
+    known = set() if empty_first or ledger.has_settlement(after) else _column(conn, "select settlement_id from delivered.folded")
+    leftovers = set() if empty_first else _column(conn, "select item_id from delivered.subscription_writes where not is_accepted")
     if empty_first:
         with transaction(conn):
             conn.execute((_SQL / _EMPTY).read_text())
@@ -100,11 +98,7 @@ def _folded_last(conn: duckdb.DuckDBPyConnection) -> str | None:
     return rows[0][0] if rows else None
 
 
-def _folded(conn: duckdb.DuckDBPyConnection) -> frozenset[str]:
-    return frozenset(row[0] for row in conn.execute("select settlement_id from delivered.folded").fetchall())
-
-
-def _numbers(conn: duckdb.DuckDBPyConnection, query: str) -> set[int]:
+def _column(conn: duckdb.DuckDBPyConnection, query: str) -> set[Any]:
     return {row[0] for row in conn.execute(query).fetchall()}
 
 

@@ -43,7 +43,6 @@ SENT = pa.schema(
     ]
 )  # fmt: skip
 PLANNED = pa.schema([("run_id", _TEXT), ("stage", _TEXT), ("object", _TEXT), ("kind", _TEXT), ("rows", _NUMBER)])
-
 CHANGED = pa.schema([("item_id", _NUMBER)])
 
 # Of the rows a copy has, those that moved since, and those whose verdict was taken back by `cartwire replay`, which moves nothing. The

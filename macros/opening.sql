@@ -6,27 +6,11 @@
    Which they are is found without their documents, and these are looked up by when they were loaded too: new rows lie together,
    so the others' documents are not even read. Every load writes `loaded_at`. #}
 {% macro unopened(resource, id_column, also='true') -%}
-select source.*
-from {{ source('raw', resource) }} as source
-{% if is_incremental() -%}
-where
-    (source.id, source.loaded_at) in (
-        select
-            fresh.id,
-            fresh.loaded_at
-        from {{ source('raw', resource) }} as fresh
-        where
-            not exists (
-                select 1
-                from {{ this }} as opened_before
-                where
-                    opened_before.{{ id_column }} = fresh.id
-                    and opened_before.version is not distinct from fresh.version
-                    and opened_before.loaded_at is not distinct from {{ ts_utc('fresh.loaded_at') }}
-                    and {{ also }}
-            )
-    )
-{%- endif %}
+{{ rows_unopened(
+    resource, ['id', 'loaded_at'],
+    'opened_before.' ~ id_column ~ ' = fresh.id and opened_before.version is not distinct from fresh.version'
+    ~ ' and opened_before.loaded_at is not distinct from ' ~ ts_utc('fresh.loaded_at') ~ ' and ' ~ also
+) }}
 {%- endmacro %}
 
 {# Before an increment: rows whose record is no longer in raw leave the model too. #}
@@ -40,27 +24,27 @@ where {{ id_column }} not in (select source.id from {{ source('raw', resource) }
 {# Versions in raw.<resource>_history that the model has not opened yet, found as above. A version never changes. The model
    names ids `id_column` and, where it reads several resources, says which in `resource`; `also` as above. #}
 {% macro unopened_versions(resource, id_column, resource_column=none, also='true') -%}
+{{ rows_unopened(
+    resource ~ '_history', ['id', 'version', 'loaded_at'],
+    'opened_before.' ~ id_column ~ ' = fresh.id and opened_before.version = fresh.version'
+    ~ (" and opened_before." ~ resource_column ~ " = '" ~ resource ~ "'" if resource_column else '') ~ ' and ' ~ also
+) }}
+{%- endmacro %}
+
+{# Rows of raw.<table>, told by `keys`, of which the model has no row `opened_before` that meets the condition. #}
+{% macro rows_unopened(table, keys, is_opened) -%}
 select source.*
-from {{ source('raw', resource ~ '_history') }} as source
+from {{ source('raw', table) }} as source
 {% if is_incremental() -%}
 where
-    (source.id, source.version, source.loaded_at) in (
-        select
-            fresh.id,
-            fresh.version,
-            fresh.loaded_at
-        from {{ source('raw', resource ~ '_history') }} as fresh
+    (source.{{ keys | join(', source.') }}) in (
+        select fresh.{{ keys | join(', fresh.') }}
+        from {{ source('raw', table) }} as fresh
         where
             not exists (
                 select 1
                 from {{ this }} as opened_before
-                where
-                    opened_before.{{ id_column }} = fresh.id
-                    and opened_before.version = fresh.version
-                    {% if resource_column -%}
-                    and opened_before.{{ resource_column }} = '{{ resource }}'
-                    {% endif -%}
-                    and {{ also }}
+                where {{ is_opened }}
             )
     )
 {%- endif %}

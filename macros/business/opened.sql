@@ -72,6 +72,11 @@ coalesce(nullif(trim({{ address }}.mobile), ''), nullif(trim({{ address }}.phone
 coalesce({{ money_minor(info ~ '.discountedPrice.value') }}, {{ money_minor(info ~ '.price') }}, 0)
 {%- endmacro %}
 
+{# Keys of a line item that basket_content reads. #}
+{% macro shape_basket_content() -%}
+{{ return([{'id': 'text', 'productId': 'text', 'quantity': 'long', 'variant': {'sku': 'text'}}]) }}
+{%- endmacro %}
+
 {# What is in a basket, as text that changes when a line or its quantity does. #}
 {% macro basket_content(lines) -%}
 {{ list_text(list_map(

@@ -14,7 +14,6 @@ from tests.conftest import Sandbox
 
 PATH = "custom.fields.newsletterOptIn"
 ORDER = '{"id":"o1","customerEmail":"a@example.com","custom":{"fields":{"newsletterOptIn":false,"post":"no"}}}'
-
 LOADED = f"insert into raw.orders_history (id, version, loaded_at, document) values ('o1', 1, now(), '{ORDER}')"
 
 

@@ -134,32 +134,30 @@ def _steps_to_a_copy(path: Path, rows: int, monkeypatch: pytest.MonkeyPatch) -> 
     return steps.count
 
 
+def _counted(ledger: Ledger, act: Callable[[], object]) -> int:
+    steps = _Steps()
+    steps.follow(ledger._db)
+    act()
+    ledger._db.set_progress_handler(None, 0)
+    return steps.count
+
+
 class _Steps:
-    """Counts what SQLite does, in tens of steps, on connections opened through it."""
+    """Counts what SQLite does, in tens of steps, on the connections it follows."""
 
     def __init__(self) -> None:
         self.count = 0
         self._connect = sqlite3.connect
 
     def connect(self, *arguments: object, **options: object) -> sqlite3.Connection:
+        """`sqlite3.connect`, of a connection that is followed."""
         connection: sqlite3.Connection = self._connect(*arguments, **options)  # type: ignore[call-overload]
-        connection.set_progress_handler(self._tick, 10)
+        self.follow(connection)
         return connection
+
+    def follow(self, connection: sqlite3.Connection) -> None:
+        connection.set_progress_handler(self._tick, 10)
 
     def _tick(self) -> int:
         self.count += 1
         return sqlite3.SQLITE_OK
-
-
-def _counted(ledger: Ledger, act: Callable[[], object]) -> int:
-    steps = 0
-
-    def count() -> int:
-        nonlocal steps
-        steps += 1
-        return sqlite3.SQLITE_OK
-
-    ledger._db.set_progress_handler(count, 10)
-    act()
-    ledger._db.set_progress_handler(None, 0)
-    return steps

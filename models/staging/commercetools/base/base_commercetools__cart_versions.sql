@@ -5,10 +5,7 @@
 ) }}
 -- Grain: cart_id, version. Status, content and progress of each version of a cart, opened once,
 -- when it comes.
-{%- set shape = {
-    'cartState': 'text',
-    'lineItems': [{'id': 'text', 'productId': 'text', 'quantity': 'long', 'variant': {'sku': 'text'}}]
-} %}
+{%- set shape = {'cartState': 'text', 'lineItems': shape_basket_content()} %}
 {%- do shape.update(shape_checkout()) %}
 with unopened as (
     {{ unopened_versions('carts', 'cart_id') }}

@@ -8,7 +8,6 @@
 -- else.
 {%- set shape = shape_basket() %}
 {%- do shape.update({'cartState': 'text', 'deleteDaysAfterLastModification': 'long'}) %}
-{%- do shape.update(shape_checkout()) %}
 with paths as (
     {{ attribution_paths() }}
 ),
@@ -45,8 +44,6 @@ renamed as (
         doc.country as country_code,
         doc.locale,
         {{ status_word('doc.cartState') }} as cart_status,
-        {{ checkout_step('doc') }} as checkout_step,
-        {{ basket_content('doc.lineItems') }} as content,
         try_cast(campaign_text as bigint) as campaign_id,
         try_cast(template_text as bigint) as template_id,
         campaign_path,

@@ -17,9 +17,7 @@ opened as (
             'orderState': 'text',
             'paymentState': 'text',
             'shipmentState': 'text',
-            'lineItems': [{
-                'id': 'text', 'productId': 'text', 'quantity': 'long', 'variant': {'sku': 'text'}
-            }],
+            'lineItems': shape_basket_content(),
             'shippingAddress': shape_place(),
             'billingAddress': shape_place()
         }) }} as doc,
