@@ -7,6 +7,8 @@ says it did, so a forgotten path of change cannot hide: whatever differs in a ta
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 import duckdb
@@ -25,7 +27,10 @@ create table if not exists control.settled (
 );
 """
 _TABLES = """
-select schema_name, table_name, list(column_name order by column_index) as columns
+select
+    schema_name,
+    table_name,
+    list({'name': column_name, 'type': data_type} order by column_index) as columns
 from duckdb_tables() as tables
 inner join duckdb_columns() as columns using (database_name, schema_name, table_name)
 where
@@ -38,6 +43,12 @@ where
 group by all
 order by all
 """
+_COLUMNS = """
+select column_name, data_type from duckdb_columns()
+where database_name = current_database() and schema_name = ? and table_name = ?
+order by column_index
+"""
+_NESTED = re.compile(r"\]$|^(STRUCT|MAP|UNION)\(")
 
 
 def still_since(connection: duckdb.DuckDBPyConnection, rules: str, now: datetime) -> str | None:
@@ -80,10 +91,27 @@ def stamps(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], tuple
         [(rows,)] = connection.execute(f"select count(*) from {table}").fetchall()  # noqa: S608
         if not rows:
             continue
-        if rows > HASHED_ROWS_MAX and "_dlt_load_id" in columns:
+        if rows > HASHED_ROWS_MAX and any(column["name"] == "_dlt_load_id" for column in columns):
             stamp = connection.execute(f"select max(_dlt_load_id) from {table}").fetchall()  # noqa: S608
         else:
-            content = ", ".join(f'"{column}"' for column in columns if column not in _NOT_CONTENT)
-            stamp = connection.execute(f"select bit_xor(hash({content})), sum(hash({content})) from {table}").fetchall()  # noqa: S608
+            content = [column for column in columns if column["name"] not in _NOT_CONTENT]
+            stamp = connection.execute(_digest_of_rows(table, content)).fetchall()
         found[schema, name] = (rows, *stamp)
     return found
+
+
+def rows_stamp(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> str:
+    """What tells the rows of a table from any others."""
+    columns = connection.execute(_COLUMNS, [schema, table]).fetchall()
+    names = [{"name": name, "type": kind} for name, kind in columns]
+    return repr(connection.execute(_digest_of_rows(f'{schema}."{table}"', names)).fetchall())
+
+
+def _digest_of_rows(table: str, columns: Iterable[Mapping[str, str]]) -> str:
+    """SQL over all rows, whatever their order. DuckDB's hash of a list without elements is that of null, and so on: nested values
+    are hashed as text.
+    """
+    told = [
+        f'cast("{column["name"]}" as varchar)' if _NESTED.search(column["type"]) else f'"{column["name"]}"' for column in columns
+    ]
+    return f"select count(*), bit_xor(hash({', '.join(told)})), sum(hash({', '.join(told)})) from {table}"  # noqa: S608

@@ -20,6 +20,7 @@ from cartwire.settings import REPOSITORY, Settings
 from cartwire.storage_faults import fault_told
 from cartwire.warehouse import open_warehouse
 from flows.build_state import read_state, remember
+from flows.dbt_cutoff import passing_over
 from flows.dbt_parse import kept_parse
 from flows.dbt_spared import spared
 from flows.upgrade import digest_of_sql, needs_full_refresh, remember_built
@@ -126,13 +127,14 @@ def _build(settings: Settings, wanted: frozenset[str] | None, *, full_refresh: b
     manifest = parsed_project(settings)
     full_refresh = full_refresh or needs_full_refresh(settings)
     with closing(open_warehouse(settings.warehouse, memory_gib=settings.memory_gib, threads=settings.threads)) as connection:
-        state = read_state(connection, manifest, digest_of_sql(settings), settings.config)
+        state = read_state(connection, manifest, digest_of_sql(settings), settings.config, is_anew=full_refresh)
         scope = wanted or frozenset(state.keys)
-        still = frozenset() if full_refresh else state.still & scope
+        still = state.still & scope
         moved = scope - still
-        results = _invoke(settings, manifest, moved, is_all=moved == state.keys.keys(), full_refresh=full_refresh)
+        with passing_over(state, connection) if moved else contextlib.nullcontext():
+            results = _invoke(settings, manifest, moved, is_all=moved == state.keys.keys(), full_refresh=full_refresh)
         done = {result.node.unique_id for result in results if str(result.status) in ("success", "pass", "warn")}
-        remember(connection, state, done, has_next_due=_NEXT_DUE in done | still if _NEXT_DUE in scope else None)
+        remember(connection, state, moved, done, has_next_due=_NEXT_DUE in done | still if _NEXT_DUE in scope else None)
     names = {manifest.nodes[node].name for node in still if node.startswith("model.")}
     return _summarise(results, names)
 

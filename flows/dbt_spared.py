@@ -37,7 +37,7 @@ def _unheard() -> Iterator[None]:
     heard = get_event_manager()
     ctx_set_event_manager(Unheard())
     try:
-        with _replaced(BaseEvent, "__init__", keep_fields):
+        with replaced(BaseEvent, "__init__", keep_fields):
             yield
     finally:
         ctx_set_event_manager(heard)
@@ -57,9 +57,9 @@ def _undiagnosed() -> Iterator[None]:
         return None if nx.is_directed_acyclic_graph(linker.graph) else find_cycles(linker)
 
     with (
-        _replaced(Linker, "get_graph_summary", lambda *_: {}),
-        _replaced(Linker, "find_cycles", cycle_of),
-        _replaced(BehaviorFlagRendered, "_default_source", lambda *_: "dbt"),
+        replaced(Linker, "get_graph_summary", lambda *_: {}),
+        replaced(Linker, "find_cycles", cycle_of),
+        replaced(BehaviorFlagRendered, "_default_source", lambda *_: "dbt"),
     ):
         yield
 
@@ -70,7 +70,7 @@ def _unwritten() -> Iterator[None]:
     for whoever wants to read them."""
     from dbt.contracts.graph.nodes import ParsedNode
 
-    with _replaced(ParsedNode, "write_node", lambda *_: None):
+    with replaced(ParsedNode, "write_node", lambda *_: None):
         yield
 
 
@@ -85,7 +85,8 @@ def _heap_set_aside() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _replaced(owner: Any, name: str, other: Any) -> Iterator[None]:
+def replaced(owner: Any, name: str, other: Any) -> Iterator[None]:
+    """For the block the class has `other` under this name. Raises: KeyError where it has none of its own."""
     own = vars(owner)[name]
     setattr(owner, name, other)
     try:

@@ -30,7 +30,7 @@ from cartwire.config_check import check_config
 from cartwire.settings import REPOSITORY, Settings
 from cartwire.warehouse import demand_project, write_control
 from clients.commercetools import CommercetoolsClient
-from flows.build_state import model_keys
+from flows.build_state import model_contents
 from flows.context import Run
 from flows.dbt import build_everything, build_withdrawals
 from flows.inbox import waiting
@@ -228,7 +228,7 @@ def build(run: Run) -> None:
 def publish(run: Run) -> None:
     """The marts of this build into the analysts' file; where one failed, analysts keep the version before."""
     if run.built >= MARTS:
-        publish_marts(run.warehouse, run.settings.analyst_db, run.run_id, model_keys(run.warehouse, MARTS))
+        publish_marts(run.warehouse, run.settings.analyst_db, run.run_id, model_contents(run.warehouse, MARTS))
     crash_points.reach("marts-published-not-frozen")
 
 

@@ -104,7 +104,7 @@ alter table delivered.held_history add column if not exists market_code varchar;
 create table if not exists delivered.folded (settlement_id varchar);
 {%- if flags.WHICH in ['build', 'run', 'seed'] %}
 -- whoever builds: what a sync noted of its builds no longer holds (flows/build_state.py)
-create table if not exists control.built_nodes (node varchar, key varchar);
+create table if not exists control.built_nodes (node varchar, key varchar, content varchar);
 delete from control.built_nodes;
 {%- endif %}
 {{ ensure_seeds() }}

@@ -2,9 +2,9 @@
    name; what Iterable is told is the columns with a `field` in the YAML, in that order. #}
 
 {# post-hook of every event model (dbt_project.yml): its changed rows into changes.changed_events and
-   its new history into changes.new_held_history, both made empty before. A kind that fails leaves
-   the rows of the others alone, and a new kind is listed nowhere. Most kinds have nothing new in
-   most runs: asking first costs a sixth of planning both inserts. #}
+   its new history into changes.new_held_history, in place of those it put there before. A kind that
+   fails leaves the rows of the others alone, and a new kind is listed nowhere. Most kinds have
+   nothing new in most runs: asking first costs a sixth of planning both inserts. #}
 {% macro collect_event(relation, kind) -%}
 {%- set fact = event_fact(relation, kind) -%}
 {{ forget_event(kind) }}

@@ -1,5 +1,6 @@
 -- Grain: subject (the event's id at Iterable). Events that Iterable has not been told of and that
--- are not history. Empty here: each event model adds its rows when it is built (macros/events.sql).
+-- are not history. Empty here: each event model adds its rows when it is built, in place of those
+-- it added before (macros/events.sql).
 select
     cast(null as varchar) as object,
     cast(null as varchar) as kind,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -21,13 +22,14 @@ from hypothesis import strategies as st
 from activation.standstill import AT_MOST
 from cartwire.settings import REPOSITORY, Settings
 from cartwire.warehouse import open_warehouse
-from flows.build_state import BuildState, read_state
+from flows.build_state import BuildState, asking_the_time, read_state
 from flows.dbt import build_everything, build_withdrawals, parsed_project
 from flows.upgrade import digest_of_sql
 from tests.conftest import Sandbox
 
 USERS = "model.cartwire.iterable_users"
 UNIQUE_PEOPLE = "recipients_keys"
+DOWN_OF_ORDERS = ("orders", "customer_metrics", "iterable_users", "iterable_purchases", "order_cancelled", "changed_users")
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,10 +47,9 @@ class Built:
         return set(state.keys) - state.still
 
     def downstream(self, names: set[str]) -> set[str]:
-        """By dbt's own edges, but no view, which has no rows; a model that others fill goes with anything."""
-        collected = {name for name, node in self.manifest.nodes.items() if "collected" in node.tags}
-        found = {*collected, *(names & self.keys())} if names else set()
-        open_names = [*names, *found]
+        """By dbt's own edges, but no view, which has no rows."""
+        found = names & self.keys()
+        open_names = [*names]
         while open_names:
             children = set(self.manifest.child_map[open_names.pop()]) & set(self.keys()) - found
             found |= children
@@ -103,6 +104,36 @@ def test_what_nothing_moved_for_is_not_built_again(built: Built, connection: duc
     assert _made_at(connection) == before
 
 
+def test_a_table_that_is_made_anew_with_the_rows_it_had_moves_nothing(
+    built: Built, connection: duckdb.DuckDBPyConnection
+) -> None:
+    connection.execute("insert into raw.orders (id, version, document) values ('o', 1, '[]')")
+    moved, before = built.moved(connection), _made_at(connection)
+    result = build_everything(built.settings)
+    after = _made_at(connection)
+    assert result.held == {}
+    assert "iterable_purchases" in result.built
+    assert {name for name, oid in after.items() if before.get(name) != oid} >= {"rejected_documents", "int_orders__identified"}
+    assert {name: after[name] for name in DOWN_OF_ORDERS} == {name: before[name] for name in DOWN_OF_ORDERS}
+    assert {f"model.cartwire.{name}" for name in DOWN_OF_ORDERS} <= moved
+    assert built.moved(connection) == set()
+
+
+def test_events_told_by_an_earlier_build_stay_until_their_model_is_made_anew(
+    built: Built, connection: duckdb.DuckDBPyConnection
+) -> None:
+    told = "select kind from changes.new_held_history"
+    connection.execute(
+        "insert into changes.new_held_history (object, kind, subject, reason) values ('events', 'order_cancelled', 's', 'old')"
+    )
+    connection.execute("insert into raw.orders (id, version, document) values ('o', 1, '[]')")
+    assert build_everything(built.settings).held == {}
+    assert connection.execute(told).fetchall() == [("order_cancelled",)]
+    connection.execute("delete from control.built_nodes where node = 'model.cartwire.changed_events'")
+    assert build_everything(built.settings).held == {}
+    assert connection.execute(told).fetchall() == []
+
+
 @settings(deadline=None, max_examples=30)
 @given(data=st.data())
 def test_what_moved_is_exactly_what_is_downstream_of_it(template: Built, data: st.DataObject) -> None:
@@ -143,7 +174,18 @@ def test_time_moves_what_reads_the_instant_when_something_falls_due_and_hourly(
     connection.execute("update control.run set as_of = as_of + $later", {"later": looked_after})
     moved = built.moved(connection)
     assert moved == (set() if is_still else built.downstream({"source.cartwire.control.run"}) & moved)
-    assert is_still or {"model.cartwire.int_carts__identified", USERS} <= moved
+    assert is_still or {"model.cartwire.int_carts__identified", "model.cartwire.order_cancelled", USERS} <= moved
+    assert "model.cartwire.int_orders__identified" not in moved
+
+
+def test_whoever_asks_what_time_it_is_is_known_to(built: Built) -> None:
+    asking = {node for node in asking_the_time(built.manifest) if node.startswith("model.")}
+    models = {f"model.cartwire.{path.stem}": path.read_text() for path in (REPOSITORY / "models").rglob("*.sql")}
+    events = {name for name in models if (REPOSITORY / "models/activation/events" / f"{name.split('.')[-1]}.sql").exists()}
+    assert asking >= {name for name, text in models.items() if "as_of()" in text} | events
+    macros = (path for path in (REPOSITORY / "macros").rglob("*.sql") if path.stem not in ("run", "ensure_sources"))
+    texts = [*models.values(), *(path.read_text() for path in macros)]
+    assert [line for text in texts for line in text.splitlines() if re.search(r"\bas_of\b(?!\(\))", line)] == []
 
 
 def test_a_run_that_died_before_it_knew_what_falls_due_leaves_nothing_still_that_depends_on_time(
@@ -214,6 +256,6 @@ def test_folders_of_one_description_are_one_project_and_each_is_read_itself(sand
     assert all(manifest is manifests[0] for manifest in manifests)
 
 
-def _made_at(connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+def _made_at(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Identities of tables: another object each time one is made."""
-    return connection.execute("select schema_name, table_name, table_oid from duckdb_tables() order by all").fetchall()
+    return dict(connection.execute("select table_name, table_oid from duckdb_tables() order by all").fetchall())

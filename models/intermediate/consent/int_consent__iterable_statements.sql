@@ -1,3 +1,4 @@
+{{ config(materialized='table') }}
 -- Grain: resource_type, event_id, channel, purpose. What people said in Iterable: events that it
 -- recorded, and what users it knew before us had opted out of. An opt-out that names neither
 -- channel nor message type counts for all of them; a grant that names none says nothing.

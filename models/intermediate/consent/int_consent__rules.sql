@@ -1,3 +1,4 @@
+{{ config(materialized='table') }}
 -- Grain: market_code, channel, purpose. Who decides about consent in each market at this run's
 -- instant, and what a grant needs there. Part of stage 1: reads config/ alone.
 with channels as (

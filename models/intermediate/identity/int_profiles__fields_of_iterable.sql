@@ -1,3 +1,4 @@
+{{ config(materialized='table') }}
 -- Grain: market_code, field. The profile fields that config/consent_rules.csv leaves to Iterable,
 -- per market: nothing is ever written to them.
 with fields as (

@@ -1,3 +1,4 @@
+{{ config(materialized='table') }}
 -- Grain: order_id. Whether an order counts in metrics: the first rule of config/order_rules.csv
 -- that refuses it, if any.
 with orders as (
