@@ -122,6 +122,14 @@ delete from delivered.users
 using fold_adopted
 where users.person_key = fold_adopted.guest_key;
 
+-- one list of who is concerned: three conditions joined by "or" would be asked of every field of everybody
+create or replace temp table fold_touched as
+select person_key from fold_users
+union
+select person_key from fold_adopted
+union
+select person_key from fold_user_fields;
+
 update delivered.users
 set fields_fingerprint = fingerprints.fields_fingerprint
 from (
@@ -134,22 +142,8 @@ from (
             )
         ) as fields_fingerprint
     from delivered.user_fields
-    where
-        user_fields.fingerprint <> ''
-        and (
-            exists (
-                select 1 from fold_users
-                where user_fields.person_key = fold_users.person_key
-            )
-            or exists (
-                select 1 from fold_adopted
-                where user_fields.person_key = fold_adopted.person_key
-            )
-            or exists (
-                select 1 from fold_user_fields
-                where user_fields.person_key = fold_user_fields.person_key
-            )
-        )
+    semi join fold_touched on user_fields.person_key = fold_touched.person_key
+    where user_fields.fingerprint <> ''
     group by user_fields.person_key
 ) as fingerprints
 where users.person_key = fingerprints.person_key;
@@ -158,3 +152,4 @@ drop table fold_adopted;
 drop table fold_emptied;
 drop table fold_users;
 drop table fold_user_fields;
+drop table fold_touched;
