@@ -51,3 +51,30 @@ case
     else coalesce({{ email }}, {{ user_id }})
 end
 {%- endmacro %}
+
+{# Of users as found at first sight: nobody whom we deleted or renamed since. This and the next ask by id and by address apart:
+   joined by "or", every user would be compared with every other.
+   users: alias that has user_id; email: its address, lower-cased. #}
+{% macro is_still_there(users, email=none) -%}
+not exists (
+    select 1 from {{ source('delivered', 'gone_users') }} as gone_users
+    where gone_users.user_id = {{ users }}.user_id
+)
+and not exists (
+    select 1 from {{ source('delivered', 'gone_users') }} as gone_users
+    where gone_users.user_id is null and gone_users.email = {{ email or users ~ '.email' }}
+)
+{%- endmacro %}
+
+{# Of users as found at first sight: nobody whom we had written to before, of whom that may show what we wrote.
+   users: alias that has user_id, email and read_at. #}
+{% macro is_found_before_us(users) -%}
+{%- for name in ['user_id', 'email'] %}
+{{ 'and ' if not loop.first }}not exists (
+    select 1 from {{ source('delivered', 'users') }} as delivered_users
+    where
+        delivered_users.{{ name }} = {{ users }}.{{ name }}
+        and delivered_users.accepted_at < {{ users }}.read_at
+)
+{%- endfor %}
+{%- endmacro %}

@@ -29,6 +29,16 @@ outcomes as (
     where object = 'identities'
 ),
 
+-- under which key somebody would be known as a guest
+guest_keys as (
+    select
+        profile_id,
+        {{ person_key(person_subject('null', 'email')) }} as guest_key
+    from people
+    -- whose customer cannot be read may be anybody
+    where is_in_shop and identity_rule not in ('own_account', 'guest_address')
+),
+
 -- A person whom Iterable has twice: as the guest of before, and as the customer. In a userID-based
 -- project that is every guest who registers; elsewhere the address is the same user, unless the
 -- customer was there under another one already. Which side's unsubscribes survive a merge is not
@@ -46,15 +56,12 @@ two_users as (
         recipients.person_key in (select opt_outs.person_key from opt_outs)
         or guests.person_key in (select opt_outs.person_key from opt_outs) as has_opt_out
     from recipients
-    inner join people on recipients.profile_id = people.profile_id
+    inner join guest_keys on recipients.profile_id = guest_keys.profile_id
     inner join {{ source('delivered', 'users') }} as guests
-        on {{ person_key(person_subject('null', 'people.email')) }} = guests.person_key
+        on guest_keys.guest_key = guests.person_key
     where
         recipients.should_exist
-        -- whose customer cannot be read may be anybody
-        and people.is_in_shop
         and recipients.person_key <> guests.person_key
-        and people.identity_rule not in ('own_account', 'guest_address')
         and (
             recipients.rename_state = 'blocked'
             or ({{ project_identifies_by('user_id') }} and recipients.rename_state = 'none')

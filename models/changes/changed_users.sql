@@ -23,12 +23,7 @@ delivered_fields as (
 
 existing_fields as (
     select user_fields.* from {{ ref('stg_iterable__user_fields') }} as user_fields
-    where not exists (
-        select 1 from {{ source('delivered', 'gone_users') }} as gone_users
-        where
-            user_fields.user_id = gone_users.user_id
-            or (gone_users.user_id is null and user_fields.email = gone_users.email)
-    )
+    where {{ is_still_there('user_fields') }}
 ),
 
 outcomes as (

@@ -51,12 +51,7 @@ known_users as (
         null as accepted_at
     from {{ source('raw_iterable', 'users') }} as users
     -- who was deleted there since, or got another address, is not called that any more
-    where not exists (
-        select 1 from {{ source('delivered', 'gone_users') }} as gone_users
-        where
-            users.user_id = gone_users.user_id
-            or (gone_users.user_id is null and {{ fold_email('users.email') }} = gone_users.email)
-    )
+    where {{ is_still_there('users', fold_email('users.email')) }}
     -- as we have delivered them since, maybe under another address
     and not exists (
         select 1 from {{ source('delivered', 'users') }} as delivered_users

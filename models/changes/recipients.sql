@@ -12,12 +12,7 @@ delivered_users as (
 -- as found at first sight, less those whom we deleted since
 existing_users as (
     select users.* from {{ ref('stg_iterable__users') }} as users
-    where not exists (
-        select 1 from {{ source('delivered', 'gone_users') }} as gone_users
-        where
-            users.user_id = gone_users.user_id
-            or (gone_users.user_id is null and users.email = gone_users.email)
-    )
+    where {{ is_still_there('users') }}
 ),
 
 settings as (

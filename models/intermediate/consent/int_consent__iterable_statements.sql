@@ -50,13 +50,7 @@ known as (
     where
         {{ list_size('iterable_channel_ids') }} > 0
         -- of people we had written to before this export, the opt-out may be our own
-        and not exists (
-            select 1
-            from {{ source('delivered', 'users') }} as delivered_users
-            where
-                delivered_users.accepted_at < users.read_at
-                and (delivered_users.email = users.email or delivered_users.user_id = users.user_id)
-        )
+        and {{ is_found_before_us('users') }}
 ),
 
 -- the echo of a write of ours is nobody's word

@@ -15,17 +15,16 @@ delivered_users as (
     select * from {{ source('delivered', 'users') }}
 ),
 
-gone_users as (
-    select * from {{ source('delivered', 'gone_users') }}
-),
-
 found_users as (
     select users.* from {{ ref('stg_iterable__users') }} as users
+    where {{ is_still_there('users') }}
+),
+
+not_delivered as (
+    select * from people
     where not exists (
-        select 1 from gone_users
-        where
-            users.user_id = gone_users.user_id
-            or (gone_users.user_id is null and users.email = gone_users.email)
+        select 1 from delivered_users
+        where people.person_key = delivered_users.person_key
     )
 ),
 
@@ -39,22 +38,21 @@ at_iterable as (
     inner join delivered_users on people.person_key = delivered_users.person_key
     union
     select
-        people.profile_id,
-        people.person_key,
-        people.user_id,
-        people.email as known_email
-    from people
-    inner join found_users
-        on
-            people.user_id = found_users.user_id
-            or (
-                people.email = found_users.email
-                and (found_users.user_id is null or {{ project_identifies_by('email') }})
-            )
-    where not exists (
-        select 1 from delivered_users
-        where people.person_key = delivered_users.person_key
-    )
+        not_delivered.profile_id,
+        not_delivered.person_key,
+        not_delivered.user_id,
+        not_delivered.email as known_email
+    from not_delivered
+    inner join found_users on not_delivered.user_id = found_users.user_id
+    union
+    select
+        not_delivered.profile_id,
+        not_delivered.person_key,
+        not_delivered.user_id,
+        not_delivered.email as known_email
+    from not_delivered
+    inner join found_users on not_delivered.email = found_users.email
+    where found_users.user_id is null or {{ project_identifies_by('email') }}
 ),
 
 moves as (

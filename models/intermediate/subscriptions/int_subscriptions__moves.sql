@@ -11,13 +11,7 @@ with writes as (
 -- of people we had written to before this export, what it shows may be our own
 found as (
     select users.* from {{ ref('stg_iterable__users') }} as users
-    where not exists (
-        select 1
-        from {{ source('delivered', 'users') }} as delivered_users
-        where
-            delivered_users.accepted_at < users.read_at
-            and (delivered_users.email = users.email or delivered_users.user_id = users.user_id)
-    )
+    where {{ is_found_before_us('users') }}
 ),
 
 left_there as (
