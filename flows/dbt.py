@@ -131,8 +131,10 @@ def _build(settings: Settings, wanted: frozenset[str] | None, *, full_refresh: b
         scope = wanted or frozenset(state.keys)
         still = state.still & scope
         moved = scope - still
-        with passing_over(state, connection) if moved else contextlib.nullcontext():
-            results = _invoke(settings, manifest, moved, is_all=moved == state.keys.keys(), full_refresh=full_refresh)
+        results: Sequence[Any] = []
+        if moved:  # a build of nothing needs no dbt
+            with passing_over(state, connection):
+                results = _invoke(settings, manifest, moved, is_all=moved == state.keys.keys(), full_refresh=full_refresh)
         done = {result.node.unique_id for result in results if str(result.status) in ("success", "pass", "warn")}
         remember(connection, state, moved, done, has_next_due=_NEXT_DUE in done | still if _NEXT_DUE in scope else None)
     names = {manifest.nodes[node].name for node in still if node.startswith("model.")}
@@ -140,12 +142,10 @@ def _build(settings: Settings, wanted: frozenset[str] | None, *, full_refresh: b
 
 
 def _invoke(settings: Settings, manifest: Any, nodes: frozenset[str], *, is_all: bool, full_refresh: bool) -> Sequence[Any]:
-    """dbt's results, one per node. A build of all needs no selection; one of nothing needs no dbt.
+    """dbt's results, one per node. A build of all needs no selection.
 
     Raises: GateClosed, WarehouseError.
     """
-    if not nodes:
-        return []
     from dbt.cli.main import dbtRunner
 
     selected = [] if is_all else ["--indirect-selection", "empty", "--select", f"tag:{_MOVED}"]

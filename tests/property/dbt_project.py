@@ -10,12 +10,18 @@ from flows.dbt import options, parsed_project
 from flows.dbt_spared import spared
 
 
+def settings_of(warehouse: Path) -> Settings:
+    """Of an installation that only builds: what dbt writes lies beside the warehouse, whose name has to be `warehouse.duckdb`."""
+    assert warehouse.name == "warehouse.duckdb", "of another database the project would be parsed anew"
+    values = {"memory_gib": 0.0, "threads": 0, "config": REPOSITORY / "config"}
+    return Settings.model_construct(warehouse=warehouse, state_dir=warehouse.parent, **values)
+
+
 def dbt(warehouse: Path, *arguments: str) -> Any:
-    """dbt's outcome of a command. What it writes lies beside the warehouse, whose name has to be `warehouse.duckdb`."""
+    """dbt's outcome of a command."""
     from dbt.cli.main import dbtRunner
 
-    assert warehouse.name == "warehouse.duckdb", "of another database the project would be parsed anew"
-    settings = Settings.model_construct(warehouse=warehouse, state_dir=warehouse.parent, config=REPOSITORY / "config")
+    settings = settings_of(warehouse)
     manifest = parsed_project(settings)
     with spared():
         return dbtRunner(manifest=manifest).invoke([*arguments, *options(settings)])

@@ -11,9 +11,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from cartwire.settings import REPOSITORY, Settings
+from cartwire.settings import Settings
 from flows.dbt import build_everything, parsed_project
-from tests.property.dbt_project import dbt, nodes_of
+from tests.property.dbt_project import dbt, nodes_of, settings_of
 from tests.property.raw_history import KINDS, RawHistory
 
 INCREMENTS, CHANGES = 4, 24
@@ -42,11 +42,6 @@ def models_of(settings: Settings, *materialized: str) -> list[str]:
     nodes = parsed_project(settings).nodes.values()
     models = (node for node in nodes if node.resource_type == "model" and node.config.materialized in materialized)
     return sorted(f"{node.schema}.{node.name}" for node in models)
-
-
-def settings_of(warehouse: Path) -> Settings:
-    values = {"memory_gib": 0.0, "threads": 0, "config": REPOSITORY / "config"}
-    return Settings.model_construct(warehouse=warehouse, state_dir=warehouse.parent, **values)
 
 
 def difference(warehouse: Path, other: Path, models: list[str]) -> dict[str, list[Any]]:
